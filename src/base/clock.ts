@@ -1,0 +1,26 @@
+/** The one place where the process meets time. Everything else is handed a Clock, so that tests run on virtual time. */
+export type Milliseconds = number & { readonly __unit: 'ms' };
+export const ms = (count: number): Milliseconds => count as Milliseconds;
+export const seconds = (count: number): Milliseconds => ms(count * 1000);
+
+export interface Timer {
+  stop(): void;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds with a fraction; never compare with wall time. */
+  now(): Milliseconds;
+  /** Wall time, for what people and other machines read: timestamps in status, events and logs. */
+  wallTime(): Date;
+  /** `name` is shown by test failures, so that a timer left running can be told from another. */
+  startTimer(name: string, after: Milliseconds, fire: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  now: () => ms(performance.now()),
+  wallTime: () => new Date(),
+  startTimer(_name, after, fire) {
+    const handle = setTimeout(fire, after);
+    return { stop: () => clearTimeout(handle) };
+  },
+};

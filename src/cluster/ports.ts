@@ -1,0 +1,110 @@
+import type { Problem } from '../base/problem.ts';
+import type { ServiceReason } from '../base/reason.ts';
+
+/**
+ * What the controller and the speakers see of a cluster. cluster/directory (a folder of manifests) and cluster/kubernetes
+ * (an API server) implement it. Level-triggered: a change says only that something changed; the reader tells what is.
+ */
+export type ObjectKind = 'Service' | 'EndpointSlice' | 'Node' | 'Namespace' | 'Secret' | 'ConfigMap';
+export const OBJECT_KINDS: readonly ObjectKind[] = ['Service', 'EndpointSlice', 'Node', 'Namespace', 'Secret', 'ConfigMap'];
+
+/** Where an object was read: for problems with file:line:column. */
+export interface Origin {
+  readonly file: string;
+  /** 1-based line of its first key. */
+  readonly line: number;
+  /** The text of the file, kept for ConfigMaps only (positions inside a block scalar are found in it). */
+  readonly text: string | undefined;
+}
+
+/** One object as its owner wrote it, our own status and annotations merged in. Same object until it changes: compare by identity. */
+export interface ClusterObject {
+  readonly kind: ObjectKind;
+  readonly namespace: string;
+  readonly name: string;
+  /** The parsed JSON form. Not validated: inventory and config do that. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+export interface ClusterReader {
+  /** Sorted by namespace, then name. The same array until one of its objects changes. */
+  list(kind: ObjectKind): readonly ClusterObject[];
+  /** The configuration that the controller published; undefined before there is one. */
+  effectiveConfig(): string | undefined;
+  /** Files that cannot be read, text that is no YAML, objects defined twice, ... */
+  problems(): readonly Problem[];
+  /** Told after each change, never during the call that caused it; returns how to stop it. */
+  onChange(changed: () => void): () => void;
+}
+
+/** `refused` is final until something changes; `retry` is the environment's fault and is tried again with backoff. */
+export type WriteOutcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'retry'; readonly message: string }
+  | { readonly kind: 'refused'; readonly message: string };
+
+export interface Condition {
+  /** clarion.dev/Allocated or clarion.dev/Announced. */
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** CamelCase, as Kubernetes wants it. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** All that we say about a Service, in one write. An empty `ingress` clears it. */
+export interface ServiceStatus {
+  readonly ingress: readonly string[];
+  readonly pool: string | undefined;
+  readonly conditions: readonly Condition[];
+}
+
+export interface ClusterEvent {
+  readonly regarding: { readonly kind: ObjectKind; readonly namespace: string; readonly name: string };
+  readonly type: 'Normal' | 'Warning';
+  /** CamelCase: AddressAssigned, AddressReleased, AllocationFailed, AddressConflict, ... */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ClusterWriter {
+  writeServiceStatus(namespace: string, name: string, status: ServiceStatus): Promise<WriteOutcome>;
+  publishEffectiveConfig(text: string): Promise<WriteOutcome>;
+  /** Transitions only; never fails the caller. */
+  recordEvent(event: ClusterEvent): void;
+}
+
+/** The fields of a coordination.k8s.io Lease that an election needs; times are ISO 8601 with microseconds. */
+export interface LeaseRecord {
+  readonly holder: string;
+  readonly durationSeconds: number;
+  readonly acquired: string;
+  readonly renewed: string;
+  readonly transitions: number;
+}
+
+export interface LeaseStore {
+  /** With the version that a write must name. */
+  read(name: string): Promise<{ readonly record: LeaseRecord; readonly version: string } | undefined>;
+  /** `conflict` when somebody else wrote since `version` (undefined: when one exists already). */
+  write(name: string, record: LeaseRecord, version: string | undefined): Promise<'written' | 'conflict'>;
+}
+
+/** What a node's speaker says about the addresses it has to do with; the controller makes conditions of it. */
+export interface SpeakerReport {
+  readonly node: string;
+  readonly at: string;
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly state: 'announced' | 'prepared' | 'probing' | 'refused';
+    readonly reason: ServiceReason | 'no-interface' | undefined;
+    readonly message: string | undefined;
+  }[];
+}
+
+export interface ReportBoard {
+  publish(report: SpeakerReport): Promise<WriteOutcome>;
+  /** The latest of every node. */
+  reports(): readonly SpeakerReport[];
+}

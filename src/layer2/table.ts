@@ -1,0 +1,27 @@
+import type { IpAddress } from '../base/ip-address.ts';
+import type { MacAddress } from '../base/mac-address.ts';
+
+/** What this node is to do at layer 2, address by address: the whole truth each time, compared with the last one by the driver. */
+export interface Layer2Entry {
+  readonly address: IpAddress;
+  /**
+   * `prepare`: it would be ours but there is nothing to serve yet, so look for a conflict while waiting.
+   * `hold`: answer for it (after the conflict probe, if none was done since it was assigned).
+   */
+  readonly state: 'prepare' | 'hold';
+  /** Named by the configuration; empty: chosen by subnet. */
+  readonly interfaces: readonly string[];
+}
+
+/** What became of an entry, for status, conditions and metrics. */
+export interface Layer2AddressReport {
+  readonly address: IpAddress;
+  readonly state:
+    | { readonly kind: 'probing' }
+    /** Probed, silent, waiting for something to serve. */
+    | { readonly kind: 'prepared' }
+    | { readonly kind: 'announced'; readonly interfaces: readonly string[] }
+    | { readonly kind: 'no-interface' }
+    /** Another machine answers: before we announced (silent, tried again), or while we do (defended). */
+    | { readonly kind: 'conflict'; readonly mac: MacAddress; readonly interface: string; readonly defending: boolean };
+}
