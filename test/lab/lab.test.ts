@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from '../../src/lab/lab.ts';
 import { lanPlan } from '../../src/lab/plan.ts';
-import { networkTitle, privateTree } from '../support/lab.ts';
+import { privateTree, skipNote } from '../support/lab.ts';
 
-describe.skipIf(!privateTree.inside)(networkTitle('a lab'), () => {
+describe.skipIf(!privateTree.inside)(`a lab${skipNote}`, () => {
   const lab = new Lab('lab');
   beforeAll(() =>
     lab.build(
