@@ -32,7 +32,6 @@ export type FromWire =
   | { readonly kind: 'failed'; readonly message: string }
   /** Addresses whose state changed, and those no longer ours to speak for. */
   | { readonly kind: 'report'; readonly changed: readonly WireAddressReport[]; readonly removed: readonly IpAddress[] }
-  | { readonly kind: 'counters'; readonly layer2: Layer2Counters }
   | { readonly kind: 'pong'; readonly number: number; readonly layer2: Layer2Counters }
   | { readonly kind: 'stopped' };
 

@@ -1,0 +1,181 @@
+import { hostname } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { ExitCode, usageError } from '../base/errors.ts';
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
+import { systemRandom } from '../base/random.ts';
+import { type DirectoryCluster, nodeSocketPath, openDirectory } from '../cluster/directory/directory.ts';
+import { runLease } from '../cluster/lease-driver.ts';
+import { Controller } from '../controller/controller.ts';
+import { Speaker } from '../speaker/speaker.ts';
+import { Metrics } from '../status/metrics.ts';
+import { type Check, StatusServer } from '../status/server.ts';
+import { version } from './version.ts';
+
+/**
+ * The composition root of the commands that stay: standalone, controller, speaker. Leaves first, passed down, started,
+ * and stopped in reverse when a signal comes.
+ */
+export interface DaemonOptions {
+  readonly directory: string | undefined;
+  readonly config: string | undefined;
+  readonly node: string;
+  readonly interface: readonly string[];
+  readonly loadBalancerClass: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+  readonly observe: boolean;
+  readonly statusPort: number;
+  readonly logLevel: LogLevel;
+}
+
+export interface Roles {
+  readonly controller: boolean;
+  readonly speaker: boolean;
+}
+
+/** The flags that the roles have; the same name means the same everywhere. */
+export function addDaemonOptions(command: Command, roles: Roles): Command {
+  const repeated = (value: string, before: readonly string[]): string[] => [...before, value];
+  command
+    .option('--directory <dir>', 'folder of manifests: ConfigMap, Services, EndpointSlices, Nodes')
+    .option('--load-balancer-class <class>', 'serve Services of this class instead of those without one')
+    .option('--ignore-exclude-lb', 'use nodes labelled exclude-from-external-load-balancers too', false)
+    .option('--status-port <port>', '/healthz, /readyz, /metrics; 0: not over TCP', portNumber, 7472)
+    .addOption(new Option('--log-level <level>', 'what is logged, to standard output').choices(LOG_LEVELS).default('info'));
+  command.option('--node <name>', 'name of this node, as in the Node objects', hostname());
+  if (roles.controller) command.option('--config <file>', 'configuration outside of the folder (bare text or ConfigMap)');
+  if (roles.speaker)
+    command
+      .option('--interface <name>', 'use this interface only (may be repeated)', repeated, [])
+      .option('--observe', 'watch and report, but answer and announce nothing', false);
+  return command;
+}
+
+export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<void> {
+  const { directory, config, node, logLevel, statusPort } = options;
+  if (directory === undefined) throw usageError('this version works on a folder of manifests: give --directory DIR');
+  const logger = createLogger(logLevel, { node });
+  const parts: Parts = { stops: [], healthy: [], ready: [], metrics: new Metrics() };
+  const cluster = await openDirectory({
+    directory,
+    ...(config === undefined ? {} : { configFile: config }),
+    node,
+    clock: systemClock,
+    logger,
+  });
+  parts.stops.push(() => cluster.close());
+  const ended = untilSignal();
+  try {
+    if (roles.controller) startController(roles, options, cluster, logger, parts);
+    if (roles.speaker) await startSpeaker(options, cluster, logger, parts, ended.lost);
+    const status = new StatusServer({ ...parts, healthy: all(parts.healthy), ready: all(parts.ready), logger });
+    parts.stops.push(() => status.stop());
+    if (statusPort !== 0) await status.listen(statusPort);
+    if (roles.speaker) await status.listen(nodeSocketPath(directory, node));
+    logger.info('started', { version, ...roles, directory });
+    process.exitCode = await ended.exitCode;
+    logger.info('stopping', { exitCode: process.exitCode });
+  } finally {
+    for (const stop of parts.stops.reverse()) await stop();
+  }
+}
+
+/** What the roles add to the process as they start. */
+interface Parts {
+  readonly stops: (() => void | Promise<void>)[];
+  readonly healthy: Check[];
+  readonly ready: Check[];
+  readonly metrics: Metrics;
+}
+
+function startController(
+  roles: Roles,
+  options: DaemonOptions,
+  cluster: DirectoryCluster,
+  logger: Logger,
+  parts: Parts,
+): void {
+  const { loadBalancerClass, ignoreExcludeLb, node } = options;
+  let controller: Controller | undefined;
+  const activate = (): void => {
+    controller = new Controller({
+      cluster,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      loadBalancerClass,
+      ignoreExcludeLb,
+    });
+  };
+  const deactivate = (): void => {
+    controller?.stop();
+    controller = undefined;
+  };
+  parts.stops.push(deactivate);
+  parts.metrics.controller(() => controller?.snapshot());
+  parts.ready.push(() => (controller === undefined || controller.snapshot().effective ? [] : ['no pass finished yet']));
+  // A standalone process is the only one of its folder by contract; of several controllers one is active.
+  if (roles.speaker) return activate();
+  const lease = runLease({
+    store: cluster,
+    name: 'clarion-controller',
+    identity: `${node}/${process.pid}`,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    onActive: activate,
+    onStandby: deactivate,
+  });
+  parts.stops.push(() => lease.stop());
+}
+
+async function startSpeaker(
+  options: DaemonOptions,
+  cluster: DirectoryCluster,
+  logger: Logger,
+  parts: Parts,
+  onLost: () => void,
+): Promise<void> {
+  const { node, observe, logLevel, loadBalancerClass, ignoreExcludeLb } = options;
+  const speaker = await Speaker.start({
+    node,
+    interfaces: options.interface,
+    observe,
+    logLevel,
+    cluster,
+    clock: systemClock,
+    logger,
+    loadBalancerClass,
+    ignoreExcludeLb,
+    onLost(error) {
+      logger.error('the wire thread ended, so this speaker ends', { err: error });
+      onLost();
+    },
+  });
+  parts.stops.push(() => speaker.stop());
+  parts.metrics.speaker(async () => ({ ...speaker.snapshot(), layer2: await speaker.ping() }));
+  parts.healthy.push(async () => ((await speaker.ping()) === undefined ? ['the wire thread does not answer'] : []));
+  parts.ready.push(() => (speaker.snapshot().configured ? [] : ['no configuration has been published yet']));
+}
+
+/** SIGTERM is a stop as asked for (0), SIGINT an interruption (130), a lost thread a failure of the environment (3). */
+function untilSignal(): { readonly exitCode: Promise<ExitCode>; readonly lost: () => void } {
+  let lost = (): void => {};
+  const exitCode = new Promise<ExitCode>((resolve) => {
+    lost = () => resolve(ExitCode.environment);
+    process.once('SIGTERM', () => resolve(ExitCode.done));
+    process.once('SIGINT', () => resolve(ExitCode.interrupted));
+  });
+  return { exitCode, lost };
+}
+
+const all =
+  (checks: readonly Check[]): Check =>
+  async () =>
+    (await Promise.all(checks.map((check) => check()))).flat();
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new InvalidArgumentError('a port is 0 to 65535');
+  return port;
+}

@@ -1,0 +1,86 @@
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { type Reason, reasons } from '../base/reason.ts';
+import type { AllocationDecision } from '../allocation/decision.ts';
+import type { AddressVerdict } from '../announcement/verdict.ts';
+import type { Condition, SpeakerReport } from '../cluster/ports.ts';
+
+/**
+ * The two conditions of a Service, for `kubectl wait` and `kubectl describe`. No node name is inside, so that a failover
+ * writes nothing; they change on transitions only.
+ */
+export function allocatedCondition(decision: AllocationDecision): Condition {
+  const { addresses, reason, message } = decision;
+  const type = 'clarion.dev/Allocated';
+  if (reason !== undefined) {
+    // One that keeps an address although something is wrong is allocated, and says what is wrong.
+    const status = addresses.length > 0 ? 'True' : 'False';
+    return { type, status, reason: conditionReason(reason), message: message ?? reasons[reason].meaning };
+  }
+  return {
+    type,
+    status: 'True',
+    reason: 'Assigned',
+    message: `${addresses.map(formatIpAddress).join(' and ')} from pool ${decision.pool}`,
+  };
+}
+
+/** What all speakers say of one address, best first. */
+export interface AddressNews {
+  readonly state: SpeakerReport['addresses'][number]['state'];
+  readonly reason: Reason | undefined;
+  readonly message: string | undefined;
+}
+
+/** The best that any speaker says about each address. */
+export function newsOf(reports: readonly SpeakerReport[]): ReadonlyMap<string, AddressNews> {
+  const order = ['announced', 'refused', 'probing', 'prepared'];
+  const news = new Map<string, AddressNews>();
+  for (const report of reports) {
+    for (const { address, state, reason, message } of report.addresses) {
+      const known = news.get(address);
+      if (known === undefined || order.indexOf(state) < order.indexOf(known.state))
+        news.set(address, { state, reason, message });
+    }
+  }
+  return news;
+}
+
+/** True when every address of the Service is announced; else the first address that is not says why. */
+export function announcedCondition(
+  addresses: readonly IpAddress[],
+  verdictOf: (address: IpAddress) => AddressVerdict | undefined,
+  news: ReadonlyMap<string, AddressNews>,
+): Condition {
+  const type = 'clarion.dev/Announced';
+  for (const address of addresses) {
+    const text = formatIpAddress(address);
+    const said = news.get(text);
+    if (said?.state === 'announced') continue;
+    const why = said?.reason ?? whyNot(verdictOf(address));
+    if (why !== undefined)
+      return {
+        type,
+        status: 'False',
+        reason: conditionReason(why),
+        message: `${text}: ${said?.message ?? `${reasons[why].meaning}. ${reasons[why].nextStep}`}`,
+      };
+    return { type, status: 'Unknown', reason: 'Pending', message: `${text}: no speaker has reported it yet` };
+  }
+  return { type, status: 'True', reason: 'Announced', message: addresses.map(formatIpAddress).join(' and ') };
+}
+
+/** The reason that bars the address everywhere; where every node has one of its own, the first node's. */
+function whyNot(verdict: AddressVerdict | undefined): Reason | undefined {
+  if (verdict === undefined) return undefined;
+  if (verdict.barred !== undefined) return verdict.barred;
+  let first: Reason | undefined;
+  for (const { layer2, bgp } of verdict.nodes) {
+    if (layer2.kind === 'may' || bgp.kind === 'may') return undefined;
+    first ??= layer2.kind === 'may-not' ? layer2.reason : bgp.kind === 'may-not' ? bgp.reason : undefined;
+  }
+  return first;
+}
+
+/** `pool-exhausted` -> `PoolExhausted`: what Kubernetes accepts as the reason of a condition or event. */
+export const conditionReason = (reason: Reason): string =>
+  reason.replace(/(^|-)(.)/g, (_, _hyphen, letter: string) => letter.toUpperCase());

@@ -1,0 +1,75 @@
+import type { Logger } from '../base/logger.ts';
+import type { ClusterObject, ClusterReader, ClusterWriter } from '../cluster/ports.ts';
+import { chooseConfigMap } from '../cluster/config-map.ts';
+import { decodeEffective, type EffectiveConfig, encodeEffective, mergeEffective } from '../config/effective.ts';
+import { type Judgement, judgeConfig } from '../config/judge.ts';
+
+/**
+ * The controller alone judges the configuration: it reads the ConfigMap, merges the last good version of whatever is bad
+ * in it, and publishes the result as one object that every speaker follows. So all agree, also after any restart.
+ */
+export class Configuration {
+  readonly #cluster: ClusterReader & ClusterWriter;
+  readonly #logger: Logger;
+  #effective: EffectiveConfig | undefined;
+  #published: EffectiveConfig | undefined;
+  #source: ClusterObject | undefined;
+  #judgement: Judgement | undefined;
+
+  constructor(cluster: ClusterReader & ClusterWriter, logger: Logger) {
+    this.#cluster = cluster;
+    this.#logger = logger;
+    this.#effective = this.#lastPublished();
+    this.#published = this.#effective;
+  }
+
+  /** The configuration in force now. `poolsInUse` are those that Services have addresses of: they outlive their removal. */
+  update(poolsInUse: ReadonlySet<string>): EffectiveConfig {
+    const source = chooseConfigMap(this.#cluster.list('ConfigMap')).chosen;
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#judgement = source === undefined ? undefined : judgeConfig(configSourceOf(source));
+    }
+    const next = mergeEffective(this.#effective, this.#judgement, poolsInUse);
+    if (next !== this.#effective) this.#report(next);
+    this.#effective = next;
+    if (next !== this.#published) this.#publish(next);
+    return next;
+  }
+
+  #report(next: EffectiveConfig): void {
+    for (const problem of next.problems)
+      if (problem.severity === 'error') this.#logger.error('problem in the configuration', { ...problem });
+      else this.#logger.warn('problem in the configuration', { ...problem });
+    this.#logger.info('configuration in force', {
+      generation: next.generation,
+      pools: next.config.pools.length,
+      problems: next.problems.length,
+      stale: next.stale.length,
+    });
+  }
+
+  #publish(next: EffectiveConfig): void {
+    this.#published = next;
+    void this.#cluster.publishEffectiveConfig(encodeEffective(next)).then((outcome) => {
+      if (outcome.kind === 'done') return;
+      this.#logger.error('the effective configuration could not be published', { why: outcome.message });
+      // Tried again with the next pass; speakers go on with the one they have.
+      if (this.#published === next) this.#published = undefined;
+    });
+  }
+
+  #lastPublished(): EffectiveConfig | undefined {
+    const text = this.#cluster.effectiveConfig();
+    if (text === undefined) return undefined;
+    const effective = decodeEffective(text);
+    if (effective.ok) return effective.value;
+    this.#logger.warn('the last effective configuration cannot be read and is not used', { why: effective.error });
+    return undefined;
+  }
+}
+
+function configSourceOf(object: ClusterObject): { file: string; text: string; line: number } {
+  const { file, line, text } = object.origin;
+  return { file, line, text: text ?? JSON.stringify(object.body) };
+}

@@ -1,0 +1,209 @@
+import { Allocation } from '../allocation/allocation.ts';
+import type { AllocationDecision, PoolUsage } from '../allocation/decision.ts';
+import { announcementJudge } from '../announcement/judge.ts';
+import type { AddressVerdict } from '../announcement/verdict.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import { ms } from '../base/clock.ts';
+import { formatIpAddress } from '../base/ip-address.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Problem } from '../base/problem.ts';
+import type { Random } from '../base/random.ts';
+import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus, SpeakerReport } from '../cluster/ports.ts';
+import type { EffectiveConfig } from '../config/effective.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import type { ServiceKey } from '../inventory/service-request.ts';
+import { listObjects } from '../cluster/object-lists.ts';
+import { inventoryTaker } from '../inventory/take.ts';
+import { allocatedCondition, announcedCondition, type AddressNews, newsOf } from './conditions.ts';
+import { Configuration } from './configuration.ts';
+import { StatusWrites } from './status-writes.ts';
+
+/**
+ * The controller: cluster -> config + inventory -> allocation -> cluster. One pass reads the whole snapshot, decides
+ * everything anew (unchanged decisions keep their identity and cost nothing), and writes the statuses that differ.
+ * It holds no rule of its own: those are in config/, inventory/, allocation/ and announcement/.
+ */
+export interface ControllerDeps {
+  readonly cluster: ClusterReader & ClusterWriter & ReportBoard;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly loadBalancerClass: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+}
+
+interface Decided {
+  readonly decision: AllocationDecision;
+  /** What the conditions were made of: verdict and news of each address. */
+  readonly known: readonly unknown[];
+  readonly written: string;
+}
+
+export class Controller {
+  readonly #deps: ControllerDeps;
+  readonly #loop: ReconcileLoop;
+  readonly #writes: StatusWrites;
+  readonly #configuration: Configuration;
+  readonly #takeInventory = inventoryTaker();
+  readonly #judge = announcementJudge();
+  readonly #allocation = new Allocation();
+  readonly #unsubscribe: () => void;
+  #decided = new Map<ServiceKey, Decided>();
+  #reports: readonly SpeakerReport[] = [];
+  #news: ReadonlyMap<string, AddressNews> = new Map();
+  #effective: EffectiveConfig | undefined;
+  #inventory: Inventory | undefined;
+  #due: Timer | undefined;
+
+  constructor(deps: ControllerDeps) {
+    this.#deps = deps;
+    const { cluster, clock, logger } = deps;
+    this.#configuration = new Configuration(cluster, logger);
+    this.#writes = new StatusWrites(deps);
+    this.#loop = new ReconcileLoop('controller', clock, () => this.#pass(), (thrown) => {
+      logger.error('a bug: the controller could not finish a pass', { err: thrown });
+    });
+    this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
+    this.#loop.mark();
+  }
+
+  /** For metrics and status: what holds as of the last pass. */
+  snapshot(): ControllerSnapshot {
+    return {
+      effective: this.#effective,
+      usage: this.#allocation.usage(),
+      decisions: [...this.#decided.values()].map(({ decision }) => decision),
+      problems: [...this.#deps.cluster.problems(), ...(this.#inventory?.problems ?? [])],
+      pendingWrites: this.#writes.pending,
+    };
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+    this.#loop.stop();
+    this.#due?.stop();
+    this.#writes.stop();
+  }
+
+  #pass(): void {
+    const { cluster, clock, loadBalancerClass, ignoreExcludeLb } = this.#deps;
+    const inventory = this.#takeInventory(listObjects(cluster));
+    this.#inventory = inventory;
+    this.#effective = this.#configuration.update(poolsInUse(inventory));
+    const decisions = this.#allocation.reconcile({
+      pools: this.#effective.config.pools,
+      services: inventory.services,
+      namespaces: inventory.namespaces,
+      loadBalancerClass,
+      now: clock.now(),
+    });
+    const verdicts = this.#judge({
+      config: this.#effective.config,
+      services: inventory.services,
+      endpoints: inventory.endpoints,
+      nodes: inventory.nodes,
+      ignoreExcludeLb,
+      loadBalancerClass,
+    });
+    this.#writeStatuses(decisions, verdicts);
+    this.#wakeWhenDue();
+  }
+
+  #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {
+    const verdictOf = new Map(verdicts.map((verdict) => [formatIpAddress(verdict.address), verdict]));
+    const news = this.#newsOfSpeakers();
+    const decided: typeof this.#decided = new Map();
+    for (const decision of decisions) {
+      const before = this.#decided.get(decision.service);
+      if (before?.decision !== decision) this.#tellTransition(before?.decision, decision);
+      const known = decision.addresses.map(formatIpAddress).flatMap((text) => [verdictOf.get(text), news.get(text)]);
+      // Of 10,000 Services all but a few are as they were: those cost no more than this comparison.
+      if (before?.decision === decision && known.every((value, i) => value === before.known[i])) {
+        decided.set(decision.service, before);
+        continue;
+      }
+      const status = statusOf(decision, verdictOf, news);
+      const written = JSON.stringify(status);
+      decided.set(decision.service, { decision, known, written });
+      if (before?.written === written) continue;
+      const [namespace, name] = splitKey(decision.service);
+      this.#writes.want(namespace, name, status);
+    }
+    this.#decided = decided;
+  }
+
+  #newsOfSpeakers(): ReadonlyMap<string, AddressNews> {
+    const reports = this.#deps.cluster.reports();
+    if (reports !== this.#reports) this.#news = newsOf(reports);
+    this.#reports = reports;
+    return this.#news;
+  }
+
+  #tellTransition(before: AllocationDecision | undefined, after: AllocationDecision): void {
+    const { cluster, logger } = this.#deps;
+    const [namespace, name] = splitKey(after.service);
+    const event = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
+      cluster.recordEvent({ regarding: { kind: 'Service', namespace, name }, type, reason, message });
+    const now = after.addresses.map(formatIpAddress).join(', ');
+    const then = before?.addresses.map(formatIpAddress).join(', ') ?? '';
+    const assigned = this.#inventory?.services.get(after.service)?.assigned.map(formatIpAddress).join(', ') ?? '';
+    if (now !== then && now !== assigned) {
+      if (now !== '') event('Normal', 'AddressAssigned', `${now} from pool ${after.pool}`);
+      else event('Normal', 'AddressReleased', `${then || assigned} is free again`);
+      logger.info(now === '' ? 'address released' : 'address assigned', {
+        service: after.service,
+        addresses: now === '' ? then || assigned : now,
+        ...(after.pool === undefined ? {} : { pool: after.pool }),
+      });
+    }
+    if (after.reason !== undefined && after.reason !== before?.reason) {
+      event('Warning', 'AllocationFailed', `${after.reason}: ${after.message}`);
+      logger.warn('address not assigned as asked', { service: after.service, reason: after.reason, why: after.message });
+    }
+  }
+
+  /** An address that rests (reuseAfter) may become free without anything else changing. */
+  #wakeWhenDue(): void {
+    this.#due?.stop();
+    const due = this.#allocation.nextDue();
+    if (due === undefined) return;
+    const { clock } = this.#deps;
+    this.#due = clock.startTimer('reuseAfter', ms(Math.max(1, due - clock.now())), () => this.#loop.mark());
+  }
+}
+
+export interface ControllerSnapshot {
+  readonly effective: EffectiveConfig | undefined;
+  readonly usage: readonly PoolUsage[];
+  readonly decisions: readonly AllocationDecision[];
+  readonly problems: readonly Problem[];
+  readonly pendingWrites: number;
+}
+
+function statusOf(
+  decision: AllocationDecision,
+  verdictOf: ReadonlyMap<string, AddressVerdict>,
+  news: ReadonlyMap<string, AddressNews>,
+): ServiceStatus {
+  const { addresses, pool } = decision;
+  // Not ours any more: our conditions go with the address.
+  if (decision.reason === 'not-load-balancer' || decision.reason === 'other-class')
+    return { ingress: [], pool: undefined, conditions: [] };
+  const conditions = [allocatedCondition(decision)];
+  if (addresses.length > 0)
+    conditions.push(announcedCondition(addresses, (address) => verdictOf.get(formatIpAddress(address)), news));
+  return { ingress: addresses.map(formatIpAddress), pool, conditions };
+}
+
+function poolsInUse(inventory: Inventory): ReadonlySet<string> {
+  const pools = new Set<string>();
+  for (const { assigned, assignedPool } of inventory.services.values())
+    if (assigned.length > 0 && assignedPool !== undefined) pools.add(assignedPool);
+  return pools;
+}
+
+function splitKey(key: ServiceKey): [string, string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}

@@ -1,0 +1,173 @@
+import { diffVerdicts } from '../announcement/diff.ts';
+import { announcementJudge } from '../announcement/judge.ts';
+import type { AddressVerdict } from '../announcement/verdict.ts';
+import { type Clock, ms, type Timer } from '../base/clock.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import type { Logger } from '../base/logger.ts';
+import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import { listObjects } from '../cluster/object-lists.ts';
+import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
+import type { Config } from '../config/config.ts';
+import { decodeEffective } from '../config/effective.ts';
+import { inventoryTaker } from '../inventory/take.ts';
+import type { ClusterNode } from '../inventory/node.ts';
+import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
+import { speakerReportEntry } from './speaker-report.ts';
+
+/**
+ * The control thread of a speaker: cluster -> effective configuration + inventory -> announcement -> wire thread.
+ * It may stall (a list of 10,000 Services, a slow disk) without a consequence to layer 2: the wire thread goes on with
+ * what it was told. What comes back from there is published as this node's report.
+ */
+export interface ControlDeps {
+  readonly node: string;
+  readonly cluster: ClusterReader & ReportBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly loadBalancerClass: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+  readonly toWire: (message: ToWire) => void;
+}
+
+/** Reports of many addresses at once become one write; short enough that `kubectl wait` does not notice. */
+const REPORT_DELAY = ms(20);
+
+export class Control {
+  readonly #deps: ControlDeps;
+  readonly #loop: ReconcileLoop;
+  readonly #takeInventory = inventoryTaker();
+  readonly #judge = announcementJudge();
+  readonly #unsubscribe: () => void;
+  readonly #wire = new Map<string, WireAddressReport>();
+  #verdicts: readonly AddressVerdict[] = [];
+  #effectiveText: string | undefined;
+  #config: Config | undefined;
+  #layer2Settings = '';
+  #publishing: Timer | undefined;
+  #missingNodeTold = false;
+
+  constructor(deps: ControlDeps) {
+    this.#deps = deps;
+    const { cluster, clock, logger } = deps;
+    this.#loop = new ReconcileLoop('speaker', clock, () => this.#pass(), (thrown) => {
+      logger.error('a bug: the speaker could not finish a pass', { err: thrown });
+    });
+    this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
+    this.#loop.mark();
+  }
+
+  /** For metrics, readiness and the report. */
+  snapshot(): ControlSnapshot {
+    return { configured: this.#config !== undefined, verdicts: this.#verdicts, wire: [...this.#wire.values()] };
+  }
+
+  fromWire(message: Extract<FromWire, { kind: 'report' }>): void {
+    for (const address of message.removed) this.#wire.delete(formatIpAddress(address));
+    for (const report of message.changed) this.#wire.set(formatIpAddress(report.address), report);
+    const { clock } = this.#deps;
+    this.#publishing ??= clock.startTimer('report', REPORT_DELAY, () => {
+      this.#publishing = undefined;
+      this.#publish();
+    });
+  }
+
+  stop(): void {
+    this.#unsubscribe();
+    this.#loop.stop();
+    this.#publishing?.stop();
+  }
+
+  #pass(): void {
+    const { cluster, node, ignoreExcludeLb, loadBalancerClass, toWire } = this.#deps;
+    const config = this.#effectiveConfig();
+    if (config === undefined) return;
+    const inventory = this.#takeInventory(listObjects(cluster));
+    const verdicts = this.#judge({
+      config,
+      services: inventory.services,
+      endpoints: inventory.endpoints,
+      nodes: this.#nodes(inventory.nodes),
+      ignoreExcludeLb,
+      loadBalancerClass,
+    });
+    const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
+    this.#verdicts = verdicts;
+    const set: WireAddress[] = [];
+    const remove: IpAddress[] = [...removed];
+    for (const verdict of changed) {
+      const entry = wireAddress(verdict, node);
+      if (entry === undefined) remove.push(verdict.address);
+      else set.push(entry);
+    }
+    if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set, remove });
+  }
+
+  #effectiveConfig(): Config | undefined {
+    const { cluster, logger, toWire } = this.#deps;
+    const text = cluster.effectiveConfig();
+    if (text === undefined || text === this.#effectiveText) return this.#config;
+    this.#effectiveText = text;
+    const effective = decodeEffective(text);
+    if (!effective.ok) {
+      logger.error('the effective configuration cannot be read; the one before stays in force', { why: effective.error });
+      return this.#config;
+    }
+    this.#config = effective.value.config;
+    const settings = JSON.stringify(this.#config.layer2);
+    if (settings !== this.#layer2Settings) toWire({ kind: 'layer2-settings', settings: this.#config.layer2 });
+    this.#layer2Settings = settings;
+    return this.#config;
+  }
+
+  /** A folder without Node objects is one node, this one: VIPs in front of plain servers need no Kubernetes. */
+  #nodes(nodes: ReadonlyMap<string, ClusterNode>): ReadonlyMap<string, ClusterNode> {
+    const { node, logger } = this.#deps;
+    if (nodes.size === 0) return new Map([[node, implicitNode(node)]]);
+    if (!nodes.has(node) && !this.#missingNodeTold)
+      logger.warn('no Node object has the name of this speaker, so it may announce nothing', {
+        node,
+        nodes: [...nodes.keys()].slice(0, 10),
+        next: 'start the speaker with --node NAME, or add the Node',
+      });
+    this.#missingNodeTold = !nodes.has(node);
+    return nodes;
+  }
+
+  #publish(): void {
+    const { cluster, clock, node, logger } = this.#deps;
+    const addresses = [...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []);
+    void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
+      if (outcome.kind !== 'done') logger.warn('report not published', { why: outcome.message });
+    });
+  }
+}
+
+export interface ControlSnapshot {
+  readonly configured: boolean;
+  readonly verdicts: readonly AddressVerdict[];
+  readonly wire: readonly WireAddressReport[];
+}
+
+export const implicitNode = (name: string): ClusterNode => ({
+  name,
+  labels: { 'kubernetes.io/hostname': name },
+  addresses: [],
+  networkUnavailable: false,
+  excluded: false,
+  draining: false,
+  leaving: false,
+});
+
+/** Undefined: layer 2 has nothing to do with this address, here or anywhere. */
+function wireAddress(verdict: AddressVerdict, node: string): WireAddress | undefined {
+  if (verdict.barred !== undefined && verdict.barred !== 'no-endpoints') return undefined;
+  const candidates = verdict.nodes.flatMap(({ layer2 }) => (layer2.kind === 'may' ? [layer2.candidate] : []));
+  if (candidates.length === 0) return undefined;
+  const own = verdict.nodes.find((entry) => entry.node === node)?.layer2;
+  return {
+    address: verdict.address,
+    serving: verdict.barred === undefined,
+    interfaces: own?.kind === 'may' ? own.interfaces : [],
+    candidates,
+  };
+}

@@ -1,0 +1,37 @@
+import { formatIpAddress } from '../base/ip-address.ts';
+import { reasons } from '../base/reason.ts';
+import { unreachable } from '../base/errors.ts';
+import type { SpeakerReport } from '../cluster/ports.ts';
+import type { WireAddressReport } from './messages.ts';
+
+/** What this node says to the cluster about one address; nothing where another node holds it. */
+export function speakerReportEntry(report: WireAddressReport, node: string): SpeakerReport['addresses'][number] | undefined {
+  const { layer2 } = report;
+  if (report.holder !== node || layer2 === undefined) return undefined;
+  const address = formatIpAddress(report.address);
+  const plain = { address, reason: undefined, message: undefined };
+  switch (layer2.kind) {
+    case 'announced':
+    case 'prepared':
+    case 'probing':
+      return { ...plain, state: layer2.kind };
+    case 'no-interface':
+      return {
+        address,
+        state: 'refused',
+        reason: 'no-interface',
+        message: `${reasons['no-interface'].meaning}. ${reasons['no-interface'].nextStep}`,
+      };
+    case 'conflict': {
+      const what = layer2.defending ? 'also answers for it, and we defend it' : 'answers for it already, so we stay silent and try again';
+      return {
+        address,
+        state: layer2.defending ? 'announced' : 'refused',
+        reason: 'address-conflict',
+        message: `${layer2.mac} on the network of our interface ${layer2.interface} ${what}. ${reasons['address-conflict'].nextStep}`,
+      };
+    }
+    default:
+      return unreachable(layer2);
+  }
+}

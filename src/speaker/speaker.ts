@@ -1,0 +1,130 @@
+import { Worker } from 'node:worker_threads';
+import { type Clock, seconds } from '../base/clock.ts';
+import { environmentError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
+import type { Layer2Counters } from '../layer2/driver.ts';
+import { Control, type ControlSnapshot } from './control.ts';
+import type { FromWire, ToWire, WireOptions } from './messages.ts';
+
+/** How long a stop waits for the wire thread before it is ended without its goodbye. */
+const STOP_LIMIT = seconds(2);
+/** A wire thread that has not answered within this is called dead by /healthz. */
+const PING_LIMIT = seconds(2);
+
+export interface SpeakerDeps extends WireOptions {
+  readonly cluster: ClusterReader & ReportBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly loadBalancerClass: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+  /** The wire thread ended although nobody asked it to: the process must not go on as if it announced. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** A speaker: the control thread's part here, the wire thread as a worker. */
+export class Speaker {
+  readonly #deps: SpeakerDeps;
+  readonly #worker: Worker;
+  readonly #control: Control;
+  readonly #pings = new Map<number, (counters: Layer2Counters) => void>();
+  #pingNumber = 0;
+  #stopped: (() => void) | undefined;
+
+  /** Starts both threads; the error says what the wire thread lacks (a privilege, the native addon). */
+  static start(deps: SpeakerDeps): Promise<Speaker> {
+    return new Promise((resolve, reject) => {
+      const speaker = new Speaker(deps, (failure) => {
+        if (failure === undefined) resolve(speaker);
+        else reject(failure);
+      });
+    });
+  }
+
+  private constructor(deps: SpeakerDeps, started: (failure: Error | undefined) => void) {
+    this.#deps = deps;
+    const { node, interfaces, observe, logLevel } = deps;
+    const options: WireOptions = { node, interfaces, observe, logLevel };
+    this.#worker = new Worker(wireEntry(), { workerData: options });
+    this.#control = new Control({ ...deps, toWire: (message) => this.#send(message) });
+    this.#worker.on('message', (message: FromWire) => this.#receive(message, started));
+    this.#worker.on('error', (error) => this.#lost(error, started));
+    this.#worker.on('exit', () => this.#lost(new Error('the wire thread ended'), started));
+  }
+
+  snapshot(): ControlSnapshot {
+    return this.#control.snapshot();
+  }
+
+  /** Counters of the wire thread, which proves by answering that it lives; undefined when it does not. */
+  ping(): Promise<Layer2Counters | undefined> {
+    const number = ++this.#pingNumber;
+    return new Promise((resolve) => {
+      const limit = this.#deps.clock.startTimer('ping', PING_LIMIT, () => {
+        this.#pings.delete(number);
+        resolve(undefined);
+      });
+      this.#pings.set(number, (counters) => {
+        limit.stop();
+        resolve(counters);
+      });
+      this.#send({ kind: 'ping', number });
+    });
+  }
+
+  /** Stops answering and announcing, then ends the thread. */
+  async stop(): Promise<void> {
+    this.#control.stop();
+    await new Promise<void>((resolve) => {
+      const limit = this.#deps.clock.startTimer('wire stop', STOP_LIMIT, resolve);
+      this.#stopped = () => {
+        limit.stop();
+        resolve();
+      };
+      this.#send({ kind: 'stop' });
+    });
+    await this.#worker.terminate();
+  }
+
+  #send(message: ToWire): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWire, started: (failure: Error | undefined) => void): void {
+    switch (message.kind) {
+      case 'started':
+        started(undefined);
+        return;
+      case 'failed':
+        started(environmentError(message.message));
+        return;
+      case 'report':
+        this.#control.fromWire(message);
+        return;
+      case 'pong':
+        this.#pings.get(message.number)?.(message.layer2);
+        this.#pings.delete(message.number);
+        return;
+      case 'stopped':
+        this.#stopped?.();
+        return;
+    }
+  }
+
+  #lost(error: Error, started: (failure: Error | undefined) => void): void {
+    if (this.#stopped !== undefined) {
+      this.#stopped();
+      return;
+    }
+    this.#control.stop();
+    started(error);
+    this.#deps.onLost(error);
+  }
+}
+
+/** The bundle of the wire thread lies beside the bundle of the main one; from the sources, in dist/. */
+function wireEntry(): URL {
+  return import.meta.url.endsWith('.ts')
+    ? new URL('../../dist/wire.js', import.meta.url)
+    : new URL('./wire.js', import.meta.url);
+}

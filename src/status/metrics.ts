@@ -1,0 +1,124 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { AllocationDecision, PoolUsage } from '../allocation/decision.ts';
+import type { AddressVerdict } from '../announcement/verdict.ts';
+import type { Problem } from '../base/problem.ts';
+import type { EffectiveConfig } from '../config/effective.ts';
+import type { Layer2Counters } from '../layer2/driver.ts';
+import type { Layer2AddressReport } from '../layer2/table.ts';
+
+/** What the controller's part of the metrics is made of, as of its last pass. */
+export interface ControllerFacts {
+  readonly effective: EffectiveConfig | undefined;
+  readonly usage: readonly PoolUsage[];
+  readonly decisions: readonly AllocationDecision[];
+  readonly problems: readonly Problem[];
+  readonly pendingWrites: number;
+}
+
+/** What the speaker's part is made of. */
+export interface SpeakerFacts {
+  readonly verdicts: readonly AddressVerdict[];
+  /** Every address that the wire thread has reported; its state where this node holds it. */
+  readonly wire: readonly { readonly layer2: Layer2AddressReport['state'] | undefined }[];
+  /** Undefined: the wire thread does not answer. */
+  readonly layer2: Layer2Counters | undefined;
+}
+
+/**
+ * Prometheus metrics, computed when they are scraped from what the process knows anyway. Counts that do not fit a double
+ * (IPv6 pools) saturate at 2^53; `clarion plan -o json` has them exactly.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'clarion_' });
+  }
+
+  controller(facts: () => ControllerFacts | undefined): void {
+    const gauge = this.#gauge.bind(this);
+    gauge('clarion_pool_addresses', 'Addresses that a pool can give', ['pool', 'family'], (set) => {
+      for (const { name, ipv4, ipv6 } of facts()?.usage ?? []) {
+        set({ pool: name, family: 'ipv4' }, saturated(ipv4.total));
+        set({ pool: name, family: 'ipv6' }, saturated(ipv6.total));
+      }
+    });
+    gauge('clarion_pool_addresses_used', 'Addresses of a pool that Services have', ['pool', 'family'], (set) => {
+      for (const { name, ipv4, ipv6 } of facts()?.usage ?? []) {
+        set({ pool: name, family: 'ipv4' }, saturated(ipv4.used));
+        set({ pool: name, family: 'ipv6' }, saturated(ipv6.used));
+      }
+    });
+    gauge('clarion_services', 'LoadBalancer Services by outcome; reason "none" where all is well', ['reason'], (set) => {
+      const counts = new Map<string, number>([['none', 0]]);
+      for (const { reason = 'none' } of facts()?.decisions ?? []) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+      for (const [reason, count] of counts) set({ reason }, count);
+    });
+    gauge('clarion_config_generation', 'Generation of the configuration in force', [], (set) =>
+      set({}, facts()?.effective?.generation ?? 0),
+    );
+    gauge('clarion_config_stale_elements', 'Elements in force in an older version, since the newest is bad', [], (set) =>
+      set({}, facts()?.effective?.stale.length ?? 0),
+    );
+    gauge('clarion_problems', 'Problems in the configuration and in objects', ['severity'], (set) => {
+      const all = [...(facts()?.effective?.problems ?? []), ...(facts()?.problems ?? [])];
+      for (const severity of ['error', 'warning'] as const)
+        set({ severity }, all.filter((problem) => problem.severity === severity).length);
+    });
+    gauge('clarion_status_writes_pending', 'Service statuses not written yet', [], (set) => set({}, facts()?.pendingWrites ?? 0));
+  }
+
+  speaker(facts: () => Promise<SpeakerFacts>): void {
+    // One question to the wire thread serves all metrics of a scrape.
+    let current: SpeakerFacts | undefined;
+    this.#gauge('clarion_wire_thread_up', 'The thread that answers ARP and NDP lives (1) or does not answer (0)', [], async (set) => {
+      current = await facts();
+      set({}, current.layer2 === undefined ? 0 : 1);
+    });
+    this.#gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
+      for (const kind of ['announced', 'prepared', 'probing', 'no-interface', 'conflict'] as const)
+        set({ state: kind }, current?.wire.filter(({ layer2 }) => layer2?.kind === kind).length ?? 0);
+    });
+    this.#gauge('clarion_addresses_barred', 'Addresses that no node may announce, by reason', ['reason'], (set) => {
+      const counts = new Map<string, number>();
+      for (const { barred } of current?.verdicts ?? [])
+        if (barred !== undefined) counts.set(barred, (counts.get(barred) ?? 0) + 1);
+      for (const [reason, count] of counts) set({ reason }, count);
+    });
+    this.#layer2Counters(() => current?.layer2);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #layer2Counters(counters: () => Layer2Counters | undefined): void {
+    // LAYER2-COUNTERS
+    void counters;
+  }
+
+  #gauge(
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (set: (labels: Record<string, string>, value: number) => void) => void | Promise<void>,
+  ): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      async collect() {
+        gauge.reset();
+        await collect((labels, value) => gauge.set(labels, value));
+      },
+    });
+  }
+}
+
+const LARGEST = BigInt(Number.MAX_SAFE_INTEGER);
+const saturated = (count: bigint): number => Number(count > LARGEST ? LARGEST : count);

@@ -1,0 +1,78 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A check that fails says why; an empty list is well. */
+export type Check = () => Promise<readonly string[]> | readonly string[];
+
+export interface StatusServerDeps {
+  readonly metrics: Metrics;
+  /** Is the process itself alive, every thread of it? Not: is anything else. A failure means: restart me. */
+  readonly healthy: Check;
+  /** May it be counted on: configuration read, objects read, wire thread up? A failure means: not yet. */
+  readonly ready: Check;
+  readonly logger: Logger;
+}
+
+/**
+ * /healthz, /readyz and /metrics, over TCP and over the node's unix socket. The port being taken is a warning, not an
+ * end: announcing addresses matters more than being scraped.
+ */
+export class StatusServer {
+  readonly #deps: StatusServerDeps;
+  readonly #servers: Server[] = [];
+
+  constructor(deps: StatusServerDeps) {
+    this.#deps = deps;
+  }
+
+  /** `where`: a port on all addresses, or the path of a unix socket. */
+  async listen(where: number | string): Promise<void> {
+    const server = createServer((request, response) => void this.#serve(request, response));
+    const outcome = await new Promise<Error | undefined>((resolve) => {
+      server.once('error', resolve);
+      server.listen(typeof where === 'number' ? { port: where } : { path: where }, () => resolve(undefined));
+    });
+    if (outcome === undefined) {
+      server.on('error', (error) => this.#deps.logger.warn('status server', { where, why: error.message }));
+      this.#servers.push(server);
+    } else this.#deps.logger.warn('status server not started; everything else goes on', { where, why: outcome.message });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#servers.map((server) => {
+        server.closeAllConnections();
+        return new Promise((resolve) => server.close(resolve));
+      }),
+    );
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = (status: number, type: string, body: string): void => {
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+    };
+    try {
+      const { metrics, healthy, ready } = this.#deps;
+      switch (new URL(request.url ?? '/', 'http://status').pathname) {
+        case '/healthz':
+          return checked(await healthy(), answer);
+        case '/readyz':
+          return checked(await ready(), answer);
+        case '/metrics':
+          return answer(200, metrics.contentType, await metrics.text());
+        default:
+          return answer(404, 'text/plain', 'there are /healthz, /readyz and /metrics\n');
+      }
+    } catch (thrown) {
+      this.#deps.logger.error('a bug: a status request failed', { url: request.url, err: thrown });
+      answer(500, 'text/plain', `${messageOf(thrown)}\n`);
+    }
+  }
+}
+
+function checked(failures: readonly string[], answer: (status: number, type: string, body: string) => void): void {
+  if (failures.length === 0) answer(200, 'text/plain', 'ok\n');
+  else answer(503, 'text/plain', `${failures.join('\n')}\n`);
+}
