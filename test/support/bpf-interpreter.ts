@@ -1,0 +1,158 @@
+import type { BpfInstruction } from '../../src/network/ports.ts';
+
+/**
+ * Classic BPF as the kernel runs it on a received frame, so that filter programs are tested without a kernel.
+ * Missing: the ancillary loads (SKF_AD_OFF), which no program of ours needs; they end the program like any load out of bounds.
+ * Standards: McCanne and Jacobson, "The BSD Packet Filter"; Linux Documentation/networking/filter.rst.
+ */
+
+const MAX_INSTRUCTIONS = 4096; // BPF_MAXINSNS
+const SCRATCH_WORDS = 16;
+
+const classOf = (code: number): number => code & 0x07;
+const [LD, LDX, ST, STX, ALU, JMP, RET, MISC] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+const [WORD, HALF, BYTE] = [0x00, 0x08, 0x10] as const;
+const [IMM, ABS, IND, MEM, LEN, MSH] = [0x00, 0x20, 0x40, 0x60, 0x80, 0xa0] as const;
+const ALU_OPERATIONS = new Set([0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x80, 0x90, 0xa0]);
+const JUMP_OPERATIONS = new Set([0x00, 0x10, 0x20, 0x30, 0x40]);
+
+/** What the kernel refuses with EINVAL when a program is attached; undefined: it takes it. */
+export function faultOfProgram(program: readonly BpfInstruction[]): string | undefined {
+  if (program.length === 0) return 'the program is empty';
+  if (program.length > MAX_INSTRUCTIONS) return `the program has more than ${MAX_INSTRUCTIONS} instructions`;
+  for (const [at, { code, jt, jf, k }] of program.entries()) {
+    const left = program.length - at - 1;
+    if (!isKnown(code)) return `instruction ${at}: unknown code 0x${code.toString(16)}`;
+    if (![jt, jf].every((jump) => Number.isInteger(jump) && jump >= 0 && jump <= 255))
+      return `instruction ${at}: a jump is not an octet`;
+    if (!Number.isInteger(k) || k < 0 || k > 0xffffffff) return `instruction ${at}: k is not an unsigned 32-bit number`;
+    if (classOf(code) === JMP && ((code & 0xf0) === 0 ? k >= left : jt >= left || jf >= left))
+      return `instruction ${at}: it jumps past the end`;
+    if (code === (ALU | 0x30) && k === 0) return `instruction ${at}: division by zero`;
+    if ((code === (LD | MEM) || code === (LDX | MEM) || code === ST || code === STX) && k >= SCRATCH_WORDS)
+      return `instruction ${at}: no such scratch word`;
+  }
+  return classOf(program.at(-1)!.code) === RET ? undefined : 'the last instruction does not return';
+}
+
+function isKnown(code: number): boolean {
+  switch (classOf(code)) {
+    case LD:
+      return (
+        [ABS, IND].some((mode) => [WORD, HALF, BYTE].some((size) => code === (LD | size | mode))) ||
+        [LD | IMM, LD | MEM, LD | LEN].includes(code)
+      );
+    case LDX:
+      return [LDX | IMM, LDX | MEM, LDX | LEN, LDX | MSH | BYTE].includes(code);
+    case ALU:
+      return ALU_OPERATIONS.has(code & 0xf0) && code <= 0xff;
+    case JMP:
+      return JUMP_OPERATIONS.has(code & 0xf0) && code <= 0xff;
+    case RET:
+      return code === RET || code === (RET | 0x10);
+    case MISC:
+      return code === MISC || code === (MISC | 0x80);
+    default:
+      return code === ST || code === STX;
+  }
+}
+
+/** How many bytes of the frame the program lets through; 0: the frame is dropped. The program has no fault. */
+export function runProgram(program: readonly BpfInstruction[], frame: Uint8Array): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const scratch = new Uint32Array(SCRATCH_WORDS);
+  let a = 0;
+  let x = 0;
+  for (let at = 0; ; at++) {
+    const { code, jt, jf, k } = program[at]!;
+    switch (classOf(code)) {
+      case LD:
+      case LDX: {
+        const value = load(code, k, x, view, scratch);
+        if (value === undefined) return 0;
+        if (classOf(code) === LD) a = value;
+        else x = value;
+        break;
+      }
+      case ST:
+        scratch[k] = a;
+        break;
+      case STX:
+        scratch[k] = x;
+        break;
+      case ALU: {
+        const operand = (code & 0x08) === 0 ? k : x;
+        if (operand === 0 && ((code & 0xf0) === 0x30 || (code & 0xf0) === 0x90)) return 0;
+        a = calculate(code & 0xf0, a, operand);
+        break;
+      }
+      case JMP:
+        at += (code & 0xf0) === 0 ? k : compare(code & 0xf0, a, (code & 0x08) === 0 ? k : x) ? jt : jf;
+        break;
+      case RET:
+        return Math.min(code === RET ? k : a, frame.length);
+      default:
+        if (code === MISC) x = a;
+        else a = x;
+    }
+  }
+}
+
+function load(code: number, k: number, x: number, view: DataView, scratch: Uint32Array): number | undefined {
+  switch (code & 0xe0) {
+    case IMM:
+      return k;
+    case MEM:
+      return scratch[k];
+    case LEN:
+      return view.byteLength;
+    case MSH:
+      return k < view.byteLength ? (view.getUint8(k) & 0x0f) * 4 : undefined;
+    default: {
+      const offset = (code & 0xe0) === IND ? k + x : k;
+      const size = (code & 0x18) === WORD ? 4 : (code & 0x18) === HALF ? 2 : 1;
+      if (offset + size > view.byteLength) return undefined;
+      return size === 4 ? view.getUint32(offset) : size === 2 ? view.getUint16(offset) : view.getUint8(offset);
+    }
+  }
+}
+
+function calculate(operation: number, a: number, operand: number): number {
+  switch (operation) {
+    case 0x00:
+      return (a + operand) >>> 0;
+    case 0x10:
+      return (a - operand) >>> 0;
+    case 0x20:
+      return Math.imul(a, operand) >>> 0;
+    case 0x30:
+      return Math.floor(a / operand);
+    case 0x40:
+      return (a | operand) >>> 0;
+    case 0x50:
+      return (a & operand) >>> 0;
+    case 0x60:
+      return (a << operand) >>> 0;
+    case 0x70:
+      return a >>> operand;
+    case 0x80:
+      return -a >>> 0;
+    case 0x90:
+      return a % operand;
+    default:
+      return (a ^ operand) >>> 0;
+  }
+}
+
+function compare(operation: number, a: number, operand: number): boolean {
+  switch (operation) {
+    case 0x10:
+      return a === operand;
+    case 0x20:
+      return a > operand;
+    case 0x30:
+      return a >= operand;
+    default:
+      return (a & operand) !== 0;
+  }
+}
