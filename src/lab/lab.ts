@@ -14,14 +14,14 @@ export class Lab {
   readonly #here: string[] = [];
   readonly #children = new Set<ChildProcess>();
 
-  /** `prefix`: short (up to 8 letters), unique among the labs of this tree. */
+  /** `prefix`: short, unique among the labs of this tree; empty where there is only one. */
   constructor(prefix: string) {
     this.prefix = prefix;
   }
 
   /** The name that `ip netns` knows. */
   namespace(host: string): string {
-    return `${this.prefix}-${host}`;
+    return this.prefix === '' ? host : `${this.prefix}-${host}`;
   }
 
   /** Makes all that the plan says; on failure says which command was refused, and the lab is to be stopped. */
@@ -91,7 +91,11 @@ export class Lab {
   }
 
   async sysctl(host: string, settings: Readonly<Record<string, number>>): Promise<void> {
-    await this.run(host, ['sysctl', '-qw', ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)]);
+    // Not the program `sysctl`, which a small machine does not have.
+    const lines = Object.entries(settings).map(
+      ([key, value]) => `echo ${value} >/proc/sys/${key.replaceAll('.', '/')}\n`,
+    );
+    await this.run(host, ['sh', '-e'], lines.join(''));
   }
 
   /** Ends what was started here (SIGTERM, after two seconds SIGKILL) and removes namespaces and links. Never throws. */

@@ -25,7 +25,9 @@ export interface LanHost {
 
 export const lanAddress4 = (number: number): string => `192.0.2.${number}`;
 export const lanAddress6 = (number: number): string => `2001:db8:2::${number}`;
-export const lanMac = (number: number): string => `02:00:00:00:00:${number.toString(16).padStart(2, '0')}`;
+/** In decimal digits: 02:00:00:00:01:00 is host 100. */
+export const lanMac = (number: number): string =>
+  `02:00:00:00:${number.toString().padStart(4, '0').replace(/(..)/, '$1:')}`;
 
 /**
  * One switch (namespace `switch`, bridge br0) and hosts on it, each with eth0: 192.0.2.N/24, 2001:db8:2::N/64 and

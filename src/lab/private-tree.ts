@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { environmentError } from '../base/errors.ts';
 
@@ -13,16 +14,25 @@ const MARK = 'CLARION_PRIVATE_TREE';
 
 /**
  * What pid 1 does first. A tmpfs on /run lets `ip netns` work without root and keeps the host's list of namespaces clean.
+ * The mark is its own pid as the host sees it (still to be read in the host's /proc), with which `nsenter` finds the tree.
  * The command is its child and not its successor: pid 1 must reap orphans, and would be deaf to signals without a handler.
  */
-const PID_1 = `mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && ip link set lo up || exit 125
+const PID_1 = `read -r ${MARK} rest </proc/self/stat && export ${MARK} && mount -t proc proc /proc || exit 125
+mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && ip link set lo up || exit 125
 "$@"
 exit $?`;
 
-const NAMESPACES = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+const NAMESPACES = ['--net', '--mount', '--pid', '--fork', '--kill-child'];
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export const insidePrivateTree = (): boolean => process.env[MARK] !== undefined;
+
+/** The words before `ip netns exec NAMESPACE COMMAND` that bring another terminal into this tree. */
+export function enterCommand(): string {
+  // Without a user namespace of its own the tree has the identity map of all 2^32 - 1 ids.
+  const withUser = !/\b4294967295\b/.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  return `nsenter --target ${process.env[MARK]} ${withUser ? '--user --preserve-credentials ' : ''}--net --mount --pid`;
+}
 
 /** The environment with the places where Debian keeps `ip` and `nft`, which are not in every user's PATH. */
 function environmentWithTools(): NodeJS.ProcessEnv {
@@ -78,7 +88,7 @@ export async function runInPrivateTree(
     'setpriv',
     ['--pdeathsig', 'KILL', 'unshare', ...entry.unshare, 'sh', '-c', PID_1, 'sh', ...command],
     {
-      env: { ...environmentWithTools(), ...extraEnvironment, [MARK]: '1' },
+      env: { ...environmentWithTools(), ...extraEnvironment },
       stdio: 'inherit',
       // A session of its own: signals come to it from us alone, once, and not from the terminal a second time.
       detached: true,

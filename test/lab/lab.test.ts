@@ -18,7 +18,7 @@ describe.skipIf(!privateTree.inside)(`a lab${skipNote}`, () => {
   it('carries frames between its hosts at once, IPv4 and IPv6', async () => {
     for (const address of ['192.0.2.11', '2001:db8:2::11'])
       expect(await lab.run('client', ['ping', '-c', '1', '-W', '2', address])).toContain(' 0% packet loss');
-    expect(await lab.run('client', ['ip', 'neigh', 'show', '192.0.2.11'])).toContain('02:00:00:00:00:0b');
+    expect(await lab.run('client', ['ip', 'neigh', 'show', '192.0.2.11'])).toContain('02:00:00:00:00:11');
   });
 
   it('says which command failed, where and why', async () => {
