@@ -52,7 +52,8 @@ function installDebianPackages() {
   const missing = [...new Set(Object.entries(needed).flatMap(([program, pkg]) => (present(program) ? [] : [pkg])))];
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
-  if (!existsSync('/usr/bin/apt-get')) fail(`${missing.join(', ')} must be installed first (this is not a Debian system)`);
+  if (!existsSync('/usr/bin/apt-get'))
+    fail(`${missing.join(', ')} must be installed first (this is not a Debian system)`);
   if (process.getuid() !== 0) fail(`these Debian packages are missing. Run: sudo ${command}`);
   say(`Installing Debian packages: ${missing.join(' ')}`);
   const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
@@ -66,12 +67,16 @@ function installDebianPackages() {
 }
 
 function installNpmPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.clarion-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing npm packages (npm ci)');
   const took = timed(() => {
-    const npm = run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const npm = run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     if (npm.status !== 0) fail('npm ci failed; see above');
   });
   writeFileSync(stamp, lock);
@@ -100,7 +105,9 @@ async function bundle() {
     target: 'node20',
     sourcemap: 'linked',
     // Some packages are CommonJS and call require() for Node's own modules.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     logLevel: 'warning',
   });
 }

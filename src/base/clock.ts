@@ -24,3 +24,6 @@ export const systemClock: Clock = {
     return { stop: () => clearTimeout(handle) };
   },
 };
+
+/** Monotonic milliseconds since the machine started: the same for every process on it, so that they can compare notes. */
+export const machineTime = (): Milliseconds => ms(Number(process.hrtime.bigint()) / 1e6);

@@ -47,7 +47,11 @@ export function formatIpAddress({ family, value }: IpAddress): string {
   const groups: number[] = [];
   for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
   const run = longestZeroRun(groups);
-  const hex = (from: number, to: number): string => groups.slice(from, to).map((g) => g.toString(16)).join(':');
+  const hex = (from: number, to: number): string =>
+    groups
+      .slice(from, to)
+      .map((g) => g.toString(16))
+      .join(':');
   return run.length < 2 ? hex(0, 8) : `${hex(0, run.start)}::${hex(run.start + run.length, 8)}`;
 }
 
@@ -82,7 +86,8 @@ export function ipAddressToBytes({ family, value }: IpAddress): Uint8Array {
 
 /** Of exactly 4 or 16 bytes in network order; any other length is a programming error of the caller. */
 export function ipAddressFromBytes(bytes: Uint8Array): IpAddress {
-  if (bytes.length !== 4 && bytes.length !== 16) throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`);
+  if (bytes.length !== 4 && bytes.length !== 16)
+    throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`);
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return ipAddress(bytes.length === 4 ? 'ipv4' : 'ipv6', value);

@@ -23,8 +23,7 @@ export function parseIpRange(text: string): Decoded<IpRange, string> {
   const last = parseIpAddress(ends[1]!.trim());
   if (!last.ok) return last;
   if (first.value.family !== last.value.family) return malformed(`"${text}" mixes IPv4 and IPv6`);
-  if (first.value.value > last.value.value)
-    return malformed(`"${text}" ends before it starts; swap the two addresses`);
+  if (first.value.value > last.value.value) return malformed(`"${text}" ends before it starts; swap the two addresses`);
   return decoded({ family: first.value.family, first: first.value.value, last: last.value.value });
 }
 
@@ -54,7 +53,11 @@ export function prefixesOfRange({ family, first, last }: IpRange, limit = Number
   for (let next = first; next <= last && prefixes.length < limit; ) {
     let free = 0;
     // Widen while the block stays aligned and inside the range.
-    while (free < bits && (next & ((1n << BigInt(free + 1)) - 1n)) === 0n && next + (1n << BigInt(free + 1)) - 1n <= last)
+    while (
+      free < bits &&
+      (next & ((1n << BigInt(free + 1)) - 1n)) === 0n &&
+      next + (1n << BigInt(free + 1)) - 1n <= last
+    )
       free++;
     prefixes.push({ address: ipAddress(family, next), length: bits - free });
     next += 1n << BigInt(free);

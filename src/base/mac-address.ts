@@ -10,7 +10,9 @@ export const BROADCAST_MAC = 'ff:ff:ff:ff:ff:ff' as MacAddress;
 
 export function parseMacAddress(text: string): Decoded<MacAddress, string> {
   const lower = text.toLowerCase();
-  return TEXT.test(lower) ? decoded(lower as MacAddress) : malformed(`"${text}" is not a MAC address (02:00:00:00:00:01)`);
+  return TEXT.test(lower)
+    ? decoded(lower as MacAddress)
+    : malformed(`"${text}" is not a MAC address (02:00:00:00:00:01)`);
 }
 
 /** Of the six bytes at `offset`; the caller has checked the length. */

@@ -42,7 +42,8 @@ export const reasons = {
   'address-outside-pools': {
     scope: 'service',
     meaning: 'no pool contains the address',
-    nextStep: 'Put the address into a pool, or ask for another one. An address that is in use already is kept meanwhile.',
+    nextStep:
+      'Put the address into a pool, or ask for another one. An address that is in use already is kept meanwhile.',
   },
   'pool-not-allowed': {
     scope: 'service',
@@ -57,7 +58,8 @@ export const reasons = {
   'sharing-refused': {
     scope: 'service',
     meaning: 'the address cannot be shared: keys, ports or backends do not fit',
-    nextStep: 'Use the same allow-shared-ip key, different ports, and the same selector under externalTrafficPolicy Local.',
+    nextStep:
+      'Use the same allow-shared-ip key, different ports, and the same selector under externalTrafficPolicy Local.',
   },
   'invalid-annotation': {
     scope: 'service',

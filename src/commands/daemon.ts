@@ -41,9 +41,12 @@ export function addDaemonOptions(command: Command, roles: Roles): Command {
     .option('--load-balancer-class <class>', 'serve Services of this class instead of those without one')
     .option('--ignore-exclude-lb', 'use nodes labelled exclude-from-external-load-balancers too', false)
     .option('--status-port <port>', '/healthz, /readyz, /metrics; 0: not over TCP', portNumber, 7472)
-    .addOption(new Option('--log-level <level>', 'what is logged, to standard output').choices(LOG_LEVELS).default('info'));
+    .addOption(
+      new Option('--log-level <level>', 'what is logged, to standard output').choices(LOG_LEVELS).default('info'),
+    );
   command.option('--node <name>', 'name of this node, as in the Node objects', hostname());
-  if (roles.controller) command.option('--config <file>', 'configuration outside of the folder (bare text or ConfigMap)');
+  if (roles.controller)
+    command.option('--config <file>', 'configuration outside of the folder (bare text or ConfigMap)');
   if (roles.speaker)
     command
       .option('--interface <name>', 'use this interface only (may be repeated)', repeated, [])
@@ -115,7 +118,10 @@ function startController(
   parts.metrics.controller(() => controller?.snapshot());
   parts.ready.push(() => (controller === undefined || controller.snapshot().effective ? [] : ['no pass finished yet']));
   // A standalone process is the only one of its folder by contract; of several controllers one is active.
-  if (roles.speaker) return activate();
+  if (roles.speaker) {
+    activate();
+    return;
+  }
   const lease = runLease({
     store: cluster,
     name: 'clarion-controller',

@@ -1,7 +1,7 @@
-import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
-import { type Reason, reasons } from '../base/reason.ts';
 import type { AllocationDecision } from '../allocation/decision.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { type Reason, reasons } from '../base/reason.ts';
 import type { Condition, SpeakerReport } from '../cluster/ports.ts';
 
 /**

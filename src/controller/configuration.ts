@@ -1,6 +1,6 @@
 import type { Logger } from '../base/logger.ts';
-import type { ClusterObject, ClusterReader, ClusterWriter } from '../cluster/ports.ts';
 import { chooseConfigMap } from '../cluster/config-map.ts';
+import type { ClusterObject, ClusterReader, ClusterWriter } from '../cluster/ports.ts';
 import { decodeEffective, type EffectiveConfig, encodeEffective, mergeEffective } from '../config/effective.ts';
 import { type Judgement, judgeConfig } from '../config/judge.ts';
 

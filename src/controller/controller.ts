@@ -9,13 +9,13 @@ import type { Logger } from '../base/logger.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import { listObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus, SpeakerReport } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
-import { listObjects } from '../cluster/object-lists.ts';
 import { inventoryTaker } from '../inventory/take.ts';
-import { allocatedCondition, announcedCondition, type AddressNews, newsOf } from './conditions.ts';
+import { type AddressNews, allocatedCondition, announcedCondition, newsOf } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { StatusWrites } from './status-writes.ts';
 
@@ -61,9 +61,14 @@ export class Controller {
     const { cluster, clock, logger } = deps;
     this.#configuration = new Configuration(cluster, logger);
     this.#writes = new StatusWrites(deps);
-    this.#loop = new ReconcileLoop('controller', clock, () => this.#pass(), (thrown) => {
-      logger.error('a bug: the controller could not finish a pass', { err: thrown });
-    });
+    this.#loop = new ReconcileLoop(
+      'controller',
+      clock,
+      () => this.#pass(),
+      (thrown) => {
+        logger.error('a bug: the controller could not finish a pass', { err: thrown });
+      },
+    );
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
   }
@@ -113,7 +118,7 @@ export class Controller {
   #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {
     const verdictOf = new Map(verdicts.map((verdict) => [formatIpAddress(verdict.address), verdict]));
     const news = this.#newsOfSpeakers();
-    const decided: typeof this.#decided = new Map();
+    const decided = new Map<ServiceKey, Decided>();
     for (const decision of decisions) {
       const before = this.#decided.get(decision.service);
       if (before?.decision !== decision) this.#tellTransition(before?.decision, decision);
@@ -159,7 +164,11 @@ export class Controller {
     }
     if (after.reason !== undefined && after.reason !== before?.reason) {
       event('Warning', 'AllocationFailed', `${after.reason}: ${after.message}`);
-      logger.warn('address not assigned as asked', { service: after.service, reason: after.reason, why: after.message });
+      logger.warn('address not assigned as asked', {
+        service: after.service,
+        reason: after.reason,
+        why: after.message,
+      });
     }
   }
 

@@ -69,7 +69,8 @@ export class StatusWrites {
     const outcome = await cluster.writeServiceStatus(work.namespace, work.name, status);
     const key = `${work.namespace}/${work.name}`;
     if (outcome.kind === 'retry') {
-      if (work.attempts === 0) logger.warn('status not written, will try again', { service: key, why: outcome.message });
+      if (work.attempts === 0)
+        logger.warn('status not written, will try again', { service: key, why: outcome.message });
       work.retry = clock.startTimer(`status of ${key}`, backoffDelay(RETRY, work.attempts++, random), () => {
         this.#queue.push(work);
         this.#pump();

@@ -9,8 +9,8 @@ import { listObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
-import { inventoryTaker } from '../inventory/take.ts';
 import type { ClusterNode } from '../inventory/node.ts';
+import { inventoryTaker } from '../inventory/take.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
 import { speakerReportEntry } from './speaker-report.ts';
 
@@ -49,9 +49,14 @@ export class Control {
   constructor(deps: ControlDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
-    this.#loop = new ReconcileLoop('speaker', clock, () => this.#pass(), (thrown) => {
-      logger.error('a bug: the speaker could not finish a pass', { err: thrown });
-    });
+    this.#loop = new ReconcileLoop(
+      'speaker',
+      clock,
+      () => this.#pass(),
+      (thrown) => {
+        logger.error('a bug: the speaker could not finish a pass', { err: thrown });
+      },
+    );
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
   }
@@ -109,7 +114,9 @@ export class Control {
     this.#effectiveText = text;
     const effective = decodeEffective(text);
     if (!effective.ok) {
-      logger.error('the effective configuration cannot be read; the one before stays in force', { why: effective.error });
+      logger.error('the effective configuration cannot be read; the one before stays in force', {
+        why: effective.error,
+      });
       return this.#config;
     }
     this.#config = effective.value.config;

@@ -1,6 +1,6 @@
+import type { Candidate } from '../announcement/verdict.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { LogLevel } from '../base/logger.ts';
-import type { Candidate } from '../announcement/verdict.ts';
 import type { Layer2Settings } from '../config/config.ts';
 import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';

@@ -1,11 +1,14 @@
+import { unreachable } from '../base/errors.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import { reasons } from '../base/reason.ts';
-import { unreachable } from '../base/errors.ts';
 import type { SpeakerReport } from '../cluster/ports.ts';
 import type { WireAddressReport } from './messages.ts';
 
 /** What this node says to the cluster about one address; nothing where another node holds it. */
-export function speakerReportEntry(report: WireAddressReport, node: string): SpeakerReport['addresses'][number] | undefined {
+export function speakerReportEntry(
+  report: WireAddressReport,
+  node: string,
+): SpeakerReport['addresses'][number] | undefined {
   const { layer2 } = report;
   if (report.holder !== node || layer2 === undefined) return undefined;
   const address = formatIpAddress(report.address);
@@ -23,7 +26,9 @@ export function speakerReportEntry(report: WireAddressReport, node: string): Spe
         message: `${reasons['no-interface'].meaning}. ${reasons['no-interface'].nextStep}`,
       };
     case 'conflict': {
-      const what = layer2.defending ? 'also answers for it, and we defend it' : 'answers for it already, so we stay silent and try again';
+      const what = layer2.defending
+        ? 'also answers for it, and we defend it'
+        : 'answers for it already, so we stay silent and try again';
       return {
         address,
         state: layer2.defending ? 'announced' : 'refused',

@@ -1,5 +1,5 @@
-import { unreachable } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
+import { unreachable } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';

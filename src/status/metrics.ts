@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { AllocationDecision, PoolUsage } from '../allocation/decision.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Problem } from '../base/problem.ts';
@@ -49,32 +49,47 @@ export class Metrics {
         set({ pool: name, family: 'ipv6' }, saturated(ipv6.used));
       }
     });
-    gauge('clarion_services', 'LoadBalancer Services by outcome; reason "none" where all is well', ['reason'], (set) => {
-      const counts = new Map<string, number>([['none', 0]]);
-      for (const { reason = 'none' } of facts()?.decisions ?? []) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-      for (const [reason, count] of counts) set({ reason }, count);
-    });
+    gauge(
+      'clarion_services',
+      'LoadBalancer Services by outcome; reason "none" where all is well',
+      ['reason'],
+      (set) => {
+        const counts = new Map<string, number>([['none', 0]]);
+        for (const { reason = 'none' } of facts()?.decisions ?? []) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+        for (const [reason, count] of counts) set({ reason }, count);
+      },
+    );
     gauge('clarion_config_generation', 'Generation of the configuration in force', [], (set) =>
       set({}, facts()?.effective?.generation ?? 0),
     );
-    gauge('clarion_config_stale_elements', 'Elements in force in an older version, since the newest is bad', [], (set) =>
-      set({}, facts()?.effective?.stale.length ?? 0),
+    gauge(
+      'clarion_config_stale_elements',
+      'Elements in force in an older version, since the newest is bad',
+      [],
+      (set) => set({}, facts()?.effective?.stale.length ?? 0),
     );
     gauge('clarion_problems', 'Problems in the configuration and in objects', ['severity'], (set) => {
       const all = [...(facts()?.effective?.problems ?? []), ...(facts()?.problems ?? [])];
       for (const severity of ['error', 'warning'] as const)
         set({ severity }, all.filter((problem) => problem.severity === severity).length);
     });
-    gauge('clarion_status_writes_pending', 'Service statuses not written yet', [], (set) => set({}, facts()?.pendingWrites ?? 0));
+    gauge('clarion_status_writes_pending', 'Service statuses not written yet', [], (set) =>
+      set({}, facts()?.pendingWrites ?? 0),
+    );
   }
 
   speaker(facts: () => Promise<SpeakerFacts>): void {
     // One question to the wire thread serves all metrics of a scrape.
     let current: SpeakerFacts | undefined;
-    this.#gauge('clarion_wire_thread_up', 'The thread that answers ARP and NDP lives (1) or does not answer (0)', [], async (set) => {
-      current = await facts();
-      set({}, current.layer2 === undefined ? 0 : 1);
-    });
+    this.#gauge(
+      'clarion_wire_thread_up',
+      'The thread that answers ARP and NDP lives (1) or does not answer (0)',
+      [],
+      async (set) => {
+        current = await facts();
+        set({}, current.layer2 === undefined ? 0 : 1);
+      },
+    );
     this.#gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
       for (const kind of ['announced', 'prepared', 'probing', 'no-interface', 'conflict'] as const)
         set({ state: kind }, current?.wire.filter(({ layer2 }) => layer2?.kind === kind).length ?? 0);

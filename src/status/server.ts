@@ -37,7 +37,8 @@ export class StatusServer {
     if (outcome === undefined) {
       server.on('error', (error) => this.#deps.logger.warn('status server', { where, why: error.message }));
       this.#servers.push(server);
-    } else this.#deps.logger.warn('status server not started; everything else goes on', { where, why: outcome.message });
+    } else
+      this.#deps.logger.warn('status server not started; everything else goes on', { where, why: outcome.message });
   }
 
   async stop(): Promise<void> {
