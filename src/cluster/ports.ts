@@ -6,7 +6,14 @@ import type { ServiceReason } from '../base/reason.ts';
  * (an API server) implement it. Level-triggered: a change says only that something changed; the reader tells what is.
  */
 export type ObjectKind = 'Service' | 'EndpointSlice' | 'Node' | 'Namespace' | 'Secret' | 'ConfigMap';
-export const OBJECT_KINDS: readonly ObjectKind[] = ['Service', 'EndpointSlice', 'Node', 'Namespace', 'Secret', 'ConfigMap'];
+export const OBJECT_KINDS: readonly ObjectKind[] = [
+  'Service',
+  'EndpointSlice',
+  'Node',
+  'Namespace',
+  'Secret',
+  'ConfigMap',
+];
 
 /** Where an object was read: for problems with file:line:column. */
 export interface Origin {
@@ -26,6 +33,9 @@ export interface ClusterObject {
   readonly body: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
 }
+
+/** Every list that a pass looks at: those of a running cluster, or of a folder read once. */
+export type ObjectLists = Readonly<Record<ObjectKind, readonly ClusterObject[]>>;
 
 export interface ClusterReader {
   /** Sorted by namespace, then name. The same array until one of its objects changes. */

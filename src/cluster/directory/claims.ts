@@ -1,0 +1,78 @@
+import type { Problem } from '../../base/problem.ts';
+import type { ClusterObject } from '../ports.ts';
+
+/** "Kind/namespace/name": none of the three may contain a slash. */
+export type ObjectKey = string & { readonly __format: 'Kind/namespace/name' };
+export const objectKey = (kind: string, namespace: string, name: string): ObjectKey =>
+  `${kind}/${namespace}/${name}` as ObjectKey;
+export const keyOf = (object: ClusterObject): ObjectKey => objectKey(object.kind, object.namespace, object.name);
+
+interface Claim {
+  readonly file: string;
+  readonly object: ClusterObject;
+}
+
+/** Which file defines which object. Of several that define the same, the first by name of file wins, then by line. */
+export class ObjectClaims {
+  readonly #claims = new Map<ObjectKey, readonly Claim[]>();
+  readonly #keysOfFile = new Map<string, ReadonlySet<ObjectKey>>();
+  readonly #contested = new Set<ObjectKey>();
+
+  /** What a file defines from now on; returns the keys whose winner is another object than before. */
+  replace(file: string, objects: readonly ClusterObject[]): ReadonlySet<ObjectKey> {
+    const own = new Map<ObjectKey, ClusterObject[]>();
+    for (const object of objects) {
+      const same = own.get(keyOf(object));
+      if (same === undefined) own.set(keyOf(object), [object]);
+      else same.push(object);
+    }
+    const before = this.#keysOfFile.get(file) ?? new Set<ObjectKey>();
+    if (own.size > 0) this.#keysOfFile.set(file, new Set(own.keys()));
+    else this.#keysOfFile.delete(file);
+
+    const changed = new Set<ObjectKey>();
+    for (const key of new Set([...before, ...own.keys()])) {
+      const winner = this.winner(key);
+      this.#store(key, file, own.get(key) ?? []);
+      if (this.winner(key) !== winner) changed.add(key);
+    }
+    return changed;
+  }
+
+  winner(key: ObjectKey): ClusterObject | undefined {
+    return this.#claims.get(key)?.[0]?.object;
+  }
+
+  problems(): Problem[] {
+    return [...this.#contested].sort().flatMap((key) => {
+      const [first, ...others] = this.#claims.get(key) ?? [];
+      return others.map(({ object }): Problem => {
+        const name = `${object.kind} ${object.namespace === '' ? '' : `${object.namespace}/`}${object.name}`;
+        const { file, line } = first!.object.origin;
+        return {
+          severity: 'error',
+          file: object.origin.file,
+          line: object.origin.line,
+          column: 1,
+          code: 'duplicate-object',
+          object: name,
+          message: `${name} is defined in ${file}:${line} already. That one is used, this one is not. Delete one of them.`,
+        };
+      });
+    });
+  }
+
+  #store(key: ObjectKey, file: string, own: readonly ClusterObject[]): void {
+    const others = (this.#claims.get(key) ?? []).filter((claim) => claim.file !== file);
+    const all = [...others, ...own.map((object) => ({ file, object }))];
+    if (all.length > 1) {
+      all.sort((a, b) => compareText(a.file, b.file) || a.object.origin.line - b.object.origin.line);
+      this.#contested.add(key);
+    } else this.#contested.delete(key);
+    if (all.length === 0) this.#claims.delete(key);
+    else this.#claims.set(key, all);
+  }
+}
+
+/** By code unit: the same on every machine, whatever its locale. */
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,0 +1,67 @@
+import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from '../ports.ts';
+import { compareText, type ObjectKey } from './claims.ts';
+
+/** Above this many changes at once a list is sorted anew instead of patched. */
+const PATCH_AT_MOST = 32;
+
+/** The objects of one kind, sorted by namespace and name; the array stays the same one until an object changes. */
+class SortedObjects {
+  readonly #objects = new Map<ObjectKey, ClusterObject>();
+  #list: readonly ClusterObject[] = [];
+  #changed = new Map<ObjectKey, ClusterObject>();
+
+  put(key: ObjectKey, object: ClusterObject | undefined): void {
+    const before = this.#objects.get(key);
+    if (before === object) return;
+    if (object === undefined) this.#objects.delete(key);
+    else this.#objects.set(key, object);
+    this.#changed.set(key, (object ?? before)!);
+  }
+
+  list(): readonly ClusterObject[] {
+    if (this.#changed.size === 0) return this.#list;
+    if (this.#changed.size > PATCH_AT_MOST) this.#list = [...this.#objects.values()].sort(compareObjects);
+    else {
+      const list = [...this.#list];
+      for (const [key, named] of this.#changed) patch(list, named, this.#objects.get(key));
+      this.#list = list;
+    }
+    this.#changed = new Map();
+    return this.#list;
+  }
+}
+
+/** Every kind's list. */
+export class SortedLists {
+  readonly #kinds = Object.fromEntries(OBJECT_KINDS.map((kind) => [kind, new SortedObjects()])) as Record<
+    ObjectKind,
+    SortedObjects
+  >;
+
+  put(kind: ObjectKind, key: ObjectKey, object: ClusterObject | undefined): void {
+    this.#kinds[kind].put(key, object);
+  }
+  list(kind: ObjectKind): readonly ClusterObject[] {
+    return this.#kinds[kind].list();
+  }
+  all(): ObjectLists {
+    return Object.fromEntries(OBJECT_KINDS.map((kind) => [kind, this.list(kind)])) as unknown as ObjectLists;
+  }
+}
+
+function patch(list: ClusterObject[], named: ClusterObject, object: ClusterObject | undefined): void {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareObjects(list[middle]!, named) < 0) low = middle + 1;
+    else high = middle;
+  }
+  const at = list[low];
+  const found = at !== undefined && compareObjects(at, named) === 0 ? 1 : 0;
+  if (object === undefined) list.splice(low, found);
+  else list.splice(low, found, object);
+}
+
+const compareObjects = (a: ClusterObject, b: ClusterObject): number =>
+  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
