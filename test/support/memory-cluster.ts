@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Problem } from '../../src/base/problem.ts';
+import {
+  type ClusterEvent,
+  type ClusterObject,
+  type ClusterReader,
+  type ClusterWriter,
+  OBJECT_KINDS,
+  type ObjectKind,
+  type ReportBoard,
+  type ServiceStatus,
+  type SpeakerReport,
+  type WriteOutcome,
+} from '../../src/cluster/ports.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+/** A cluster in memory for tests of the composition: no file, no clock, listeners called in a later microtask. */
+export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard {
+  readonly events: ClusterEvent[] = [];
+  /** When set, every write of a status fails with this. */
+  failure: string | undefined;
+  writes = 0;
+  readonly #objects = new Map<string, ClusterObject>();
+  readonly #statuses = new Map<string, ServiceStatus>();
+  readonly #reports = new Map<string, SpeakerReport>();
+  readonly #listeners = new Set<() => void>();
+  #lists = new Map<ObjectKind, readonly ClusterObject[]>();
+  #reportList: readonly SpeakerReport[] = [];
+  #effective: string | undefined;
+
+  put(...manifests: Manifest[]): void {
+    for (const body of manifests) {
+      const kind = body.kind as ObjectKind;
+      const { name, namespace = 'default' } = body.metadata;
+      const text = kind === 'ConfigMap' ? JSON.stringify(body, null, 2) : undefined;
+      const origin = { file: `${name}.json`, line: 1, text };
+      this.#objects.set(`${kind} ${namespace}/${name}`, { kind, namespace, name, body, origin });
+    }
+    this.#changed();
+  }
+
+  delete(kind: ObjectKind, namespace: string, name: string): void {
+    this.#objects.delete(`${kind} ${namespace}/${name}`);
+    this.#changed();
+  }
+
+  statusOf(key: string): ServiceStatus | undefined {
+    return this.#statuses.get(key);
+  }
+
+  list(kind: ObjectKind): readonly ClusterObject[] {
+    return this.#lists.get(kind) ?? [];
+  }
+
+  effectiveConfig(): string | undefined {
+    return this.#effective;
+  }
+
+  problems(): readonly Problem[] {
+    return [];
+  }
+
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
+  }
+
+  async writeServiceStatus(namespace: string, name: string, status: ServiceStatus): Promise<WriteOutcome> {
+    this.writes++;
+    if (this.failure !== undefined) return { kind: 'retry', message: this.failure };
+    const key = `${namespace}/${name}`;
+    if (!this.#objects.has(`Service ${key}`)) return { kind: 'refused', message: 'the Service is gone' };
+    if (!isDeepStrictEqual(this.#statuses.get(key), status)) {
+      this.#statuses.set(key, status);
+      this.#changed();
+    }
+    return { kind: 'done' };
+  }
+
+  async publishEffectiveConfig(text: string): Promise<WriteOutcome> {
+    this.#effective = text;
+    this.#changed();
+    return { kind: 'done' };
+  }
+
+  recordEvent(event: ClusterEvent): void {
+    this.events.push(event);
+  }
+
+  async publish(report: SpeakerReport): Promise<WriteOutcome> {
+    this.#reports.set(report.node, report);
+    this.#reportList = [...this.#reports.values()];
+    this.#changed();
+    return { kind: 'done' };
+  }
+
+  reports(): readonly SpeakerReport[] {
+    return this.#reportList;
+  }
+
+  #changed(): void {
+    const before = new Map([...this.#lists.values()].flat().map((object) => [`${object.kind} ${object.name}`, object]));
+    const objects = [...this.#objects.values()].map((object) => this.#withStatus(object, before));
+    objects.sort((a, b) => (a.namespace + a.name < b.namespace + b.name ? -1 : 1));
+    this.#lists = new Map(OBJECT_KINDS.map((kind) => [kind, objects.filter((object) => object.kind === kind)]));
+    for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+
+  /** The same object as before where nothing changed: identity is how the passes know. */
+  #withStatus(object: ClusterObject, before: ReadonlyMap<string, ClusterObject>): ClusterObject {
+    const status = object.kind === 'Service' ? this.#statuses.get(`${object.namespace}/${object.name}`) : undefined;
+    if (status === undefined) return object;
+    const metadata = object.body['metadata'] as Manifest['metadata'];
+    const annotations = { ...(metadata['annotations'] as object), 'clarion.dev/ip-allocated-from-pool': status.pool };
+    const body = {
+      ...object.body,
+      metadata: { ...metadata, annotations: status.pool === undefined ? metadata['annotations'] : annotations },
+      status: { loadBalancer: { ingress: status.ingress.map((ip) => ({ ip, ipMode: 'VIP' })) } },
+    };
+    const known = before.get(`${object.kind} ${object.name}`);
+    return known !== undefined && isDeepStrictEqual(known.body, body) ? known : { ...object, body };
+  }
+}
