@@ -13,7 +13,11 @@ export interface AddressVerdict {
   /** All that share the address, sorted. */
   readonly services: readonly ServiceKey[];
   readonly pool: string | undefined;
-  /** Bars every node: no-endpoints, no-advertisement. */
+  /**
+   * Bars every node: no-advertisement, no-endpoints. With `no-endpoints` the layer 2 verdicts of `nodes` are those that would
+   * hold if there were endpoints, so that the holder to be is known early and can look for a conflict: who acts on `may`
+   * must look here first.
+   */
   readonly barred: ServiceReason | undefined;
   /** One entry for each node, sorted by name. */
   readonly nodes: readonly NodeVerdict[];
@@ -25,11 +29,17 @@ export interface NodeVerdict {
   readonly bgp: BgpVerdict;
 }
 
-/** `absent`: no advertisement of this protocol selects the address at all, so there is nothing to explain. */
+/**
+ * `absent`: no advertisement of this protocol selects the address at all, so there is nothing to explain.
+ * A `may-not` for `node-draining` is a wish: another node may, and takes over before this one stops.
+ */
 export type Layer2Verdict =
   | {
       readonly kind: 'may';
-      /** Named by the advertisements (union, sorted); empty: chosen by subnet on the node. */
+      /**
+       * Named by the advertisements that select this node (union, sorted; of a shared address, common to all its Services).
+       * Empty: none names any, so they are chosen by subnet on the node.
+       */
       readonly interfaces: readonly string[];
       readonly candidate: Candidate;
     }
@@ -57,6 +67,7 @@ export interface BgpRoute {
   readonly prefix: Prefix;
   /** Names, sorted. */
   readonly peers: readonly string[];
+  /** The highest that is given, where advertisements differ (which config reports as a problem). */
   readonly localPref: number | undefined;
   /** Union over the advertisements that give this prefix to these peers, sorted. */
   readonly communities: readonly Community[];
