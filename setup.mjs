@@ -96,7 +96,7 @@ async function bundle() {
   const { build } = await import('esbuild');
   await build({
     absWorkingDir: root,
-    entryPoints: { main: 'src/main.ts', wire: 'src/speaker/wire.ts' },
+    entryPoints: { main: 'src/main.ts', wire: 'src/speaker/wire.ts', 'lab-tool': 'src/lab/tool.ts' },
     outdir: 'dist',
     bundle: true,
     splitting: true,

@@ -1,0 +1,76 @@
+/** What the demo puts into its folder: ordinary manifests, as a user would write them. */
+export const POD4 = '10.244.1.2';
+export const POD6 = 'fd00:10:244:1::2';
+export const WEB4 = '192.0.2.200';
+export const WEB6 = '2001:db8:2::200';
+
+export const node = `apiVersion: v1
+kind: Node
+metadata: {name: node-a}
+`;
+
+/** Pool name to its ranges. */
+export function configMap(pools: Readonly<Record<string, readonly string[]>>): string {
+  const lines = Object.entries(pools).map(
+    ([name, ranges]) => `    - name: ${name}\n      addresses: [${ranges.join(', ')}]\n`,
+  );
+  return `apiVersion: v1
+kind: ConfigMap
+metadata: {name: clarion, namespace: clarion-system}
+data:
+  config.yaml: |
+    pools:
+${lines.join('')}`;
+}
+
+export interface ServiceSketch {
+  readonly name: string;
+  readonly port: number;
+  readonly families: 'IPv4' | 'IPv4, IPv6';
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export function service({ name, port, families, annotations = {} }: ServiceSketch): string {
+  const notes = Object.entries(annotations).map(([key, value]) => `    ${key}: "${value}"\n`);
+  return `apiVersion: v1
+kind: Service
+metadata:
+  name: ${name}
+  namespace: shop
+${notes.length === 0 ? '' : `  annotations:\n${notes.join('')}`}spec:
+  type: LoadBalancer
+  ipFamilies: [${families}]
+  ipFamilyPolicy: ${families === 'IPv4' ? 'SingleStack' : 'RequireDualStack'}
+  ports:
+  - {port: ${port}, protocol: TCP}
+`;
+}
+
+/** The one pod on node-a as an endpoint of a Service: a slice for each family, as Kubernetes makes them. */
+export function endpointSlices({ name, port }: Pick<ServiceSketch, 'name' | 'port'>, ready: boolean): string {
+  const slice = (family: string, address: string): string => `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata:
+  name: ${name}-${family.toLowerCase()}
+  namespace: shop
+  labels: {kubernetes.io/service-name: ${name}}
+addressType: ${family}
+ports:
+- {port: ${port}, protocol: TCP}
+endpoints:
+- addresses: ["${address}"]
+  nodeName: node-a
+  conditions: {ready: ${ready}, serving: ${ready}, terminating: false}
+`;
+  return [slice('IPv4', POD4), slice('IPv6', POD6)].join('---\n');
+}
+
+/** What stands in for kube-proxy on node-a: everything for an address of the pools, ICMP included, goes to the pod. */
+export const dnat = `table inet stand-in-for-kube-proxy {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    ip daddr 192.0.2.180-192.0.2.219 dnat ip to ${POD4}
+    ip6 daddr 2001:db8:2::180-2001:db8:2::219 dnat ip6 to ${POD6}
+  }
+}
+`;

@@ -1,0 +1,88 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { machineTime } from '../../base/clock.ts';
+import { type Capture, startCapture } from '../capture.ts';
+import type { Feed } from '../feed.ts';
+import { type HttpClient, startHttpClient } from '../http-client.ts';
+import { Lab } from '../lab.ts';
+import { type NeighbourEvent, watchNeighbours } from '../neighbours.ts';
+import { lanMac, lanPlan } from '../plan.ts';
+import { startTool } from '../tool-process.ts';
+import { dnat, POD4, POD6 } from './manifests.ts';
+
+/** The small data centre: a switch; on it a client, node-a and a rival; behind node-a a pod with an HTTP server. */
+export interface World {
+  readonly lab: Lab;
+  /** The manifests. On the tree's own tmpfs, so it vanishes with the tree. */
+  readonly folder: string;
+  readonly program: readonly string[];
+  readonly client: HttpClient;
+  /** In the client. */
+  readonly wire: Capture;
+  /** The client's own neighbour table. */
+  readonly neighbours: Feed<NeighbourEvent>;
+  /** Writes a manifest; the machine time just before. */
+  write(file: string, text: string): number;
+}
+
+const NODE = 11;
+const CLIENT = 100;
+const RIVAL = 66;
+export const NODE_MAC = lanMac(NODE);
+export const RIVAL_MAC = lanMac(RIVAL);
+export const CLIENT_ADDRESS = `192.0.2.${CLIENT}`;
+
+export const picture = `
+   client 192.0.2.${CLIENT} ──┐
+                        switch ── node-a 192.0.2.${NODE}   clarion standalone
+   rival  192.0.2.${RIVAL}  ──┘     │
+                              pod ${POD4}   an HTTP server
+`;
+
+export async function buildWorld(program: readonly string[]): Promise<World> {
+  const lab = new Lab('');
+  const lan = lanPlan([
+    { name: 'node-a', number: NODE },
+    { name: 'client', number: CLIENT },
+    { name: 'rival', number: RIVAL },
+  ]);
+  await lab.build({
+    ...lan,
+    hosts: [...lan.hosts, 'pod'],
+    cables: [
+      ...lan.cables,
+      [
+        { host: 'node-a', interface: 'pods', addresses: ['10.244.1.1/24', 'fd00:10:244:1::1/64'] },
+        { host: 'pod', interface: 'eth0', addresses: [`${POD4}/24`, `${POD6}/64`] },
+      ],
+    ],
+    routes: [
+      { host: 'pod', to: 'default', via: '10.244.1.1' },
+      { host: 'pod', to: 'default', via: 'fd00:10:244:1::1' },
+    ],
+  });
+  const folder = '/run/demo';
+  mkdirSync(folder);
+  const [client, wire] = await Promise.all([
+    startHttpClient(lab, 'client'),
+    startCapture(lab, 'client', 'eth0'),
+    startTool(lab, 'pod', ['http-server', '80=hello from node-a', '8080=the admin page on node-a']),
+    lab.sysctl('node-a', { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 }),
+    lab.nft('node-a', dnat),
+    // A host that takes an address and tells everybody, as Linux does when it is asked to.
+    lab.sysctl('rival', { 'net.ipv4.conf.eth0.arp_notify': 1 }),
+  ]);
+  return {
+    lab,
+    folder,
+    program,
+    client,
+    wire,
+    neighbours: watchNeighbours(lab, 'client'),
+    write(file, text) {
+      const at = machineTime();
+      writeFileSync(join(folder, file), text);
+      return at;
+    },
+  };
+}

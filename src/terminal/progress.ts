@@ -1,0 +1,72 @@
+import type { Style } from './table.ts';
+
+/**
+ * A story told while it happens: numbered scenes, in each scene lines of who did what and how long it took.
+ * For people as text of at most 100 columns; what was told is kept, for those who want it as JSON.
+ */
+export interface Scene {
+  readonly number: number;
+  readonly title: string;
+  readonly about: string;
+  readonly lines: readonly StoryLine[];
+}
+
+export interface StoryLine {
+  readonly who: string;
+  readonly text: string;
+  /** How long it took, in milliseconds, where that means something. */
+  readonly ms?: number;
+}
+
+export class Progress {
+  readonly #write: (text: string) => void;
+  readonly #style: Style;
+  readonly #width: number;
+  readonly #scenes: (Scene & { readonly lines: StoryLine[] })[] = [];
+
+  constructor(write: (text: string) => void, style: Style, columns: number | undefined) {
+    this.#write = write;
+    this.#style = style;
+    this.#width = Math.min(100, Math.max(60, columns ?? 80));
+  }
+
+  get scenes(): readonly Scene[] {
+    return this.#scenes;
+  }
+
+  scene(title: string, about: string): void {
+    const number = this.#scenes.length + 1;
+    this.#scenes.push({ number, title, about, lines: [] });
+    const gap = ' '.repeat(Math.max(2, this.#width - INDENT - title.length - about.length));
+    this.#write(`\n${this.#style.strong(`${number}`.padEnd(INDENT) + title)}${gap}${this.#style.faint(about)}\n`);
+  }
+
+  line(who: string, text: string, took?: number): void {
+    this.#scenes.at(-1)?.lines.push({ who, text, ...(took === undefined ? {} : { ms: took }) });
+    const time = took === undefined ? '' : formatMs(took);
+    const start = INDENT + WHO;
+    const lines = wrap(text, this.#width - start - (time === '' ? 0 : time.length + 2));
+    for (const [i, part] of lines.entries()) {
+      const head = i === 0 ? ' '.repeat(INDENT) + who.padEnd(WHO) : ' '.repeat(start);
+      // The time stands at the right edge of the last line.
+      const gap = ' '.repeat(Math.max(2, this.#width - start - part.length - time.length));
+      this.#write(`${head}${part}${i === lines.length - 1 && time !== '' ? gap + time : ''}\n`);
+    }
+  }
+}
+
+const INDENT = 3;
+const WHO = 12;
+
+export const formatMs = (count: number): string => `${count < 10 ? count.toFixed(1) : Math.round(count)} ms`;
+
+/** Breaks at blanks; a word that is longer than a line stays whole. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || `${last} ${word}`.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seconds } from '../../src/base/clock.ts';
+import { type Capture, startCapture } from '../../src/lab/capture.ts';
+import type { Feed } from '../../src/lab/feed.ts';
+import { type HttpClient, startHttpClient } from '../../src/lab/http-client.ts';
+import { Lab } from '../../src/lab/lab.ts';
+import { type NeighbourEvent, watchNeighbours } from '../../src/lab/neighbours.ts';
+import { lanMac, lanPlan } from '../../src/lab/plan.ts';
+import { startTool } from '../../src/lab/tool-process.ts';
+import { privateTree, skipNote } from '../support/lab.ts';
+
+describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, () => {
+  const lab = new Lab('tools');
+  let wire: Capture;
+  let client: HttpClient;
+  let neighbours: Feed<NeighbourEvent>;
+  beforeAll(async () => {
+    await lab.build(
+      lanPlan([
+        { name: 'client', number: 100 },
+        { name: 'server', number: 11 },
+      ]),
+    );
+    [wire, client] = await Promise.all([
+      startCapture(lab, 'client', 'eth0'),
+      startHttpClient(lab, 'client'),
+      startTool(lab, 'server', ['http-server', '80=hello from server']),
+    ]);
+    neighbours = watchNeighbours(lab, 'client');
+  });
+  afterAll(() => lab.stop());
+
+  it.each([
+    { address: '192.0.2.11', url: 'http://192.0.2.11/', asker: '192.0.2.100' },
+    { address: '2001:db8:2::11', url: 'http://[2001:db8:2::11]/', asker: '2001:db8:2::100' },
+  ])('a request to $url, and the neighbour entry that it made', async ({ address, url, asker }) => {
+    const mark = neighbours.mark();
+    const answer = await client.get(url);
+    expect(answer).toMatchObject({ ok: true, text: `hello from server, you are ${asker}` });
+    const entry = await neighbours.first('a neighbour entry', mark, seconds(5), (event) => event.address === address);
+    expect(entry).toMatchObject({ mac: lanMac(11) });
+  });
+
+  it.each(['192.0.2.11', '2001:db8:2::11'])('frames: a question for %s of its own, and the answer', async (address) => {
+    const mark = wire.seen.mark();
+    wire.ask(address);
+    const answer = await wire.seen.first('an answer', mark, seconds(5), (frame) => frame.address === address);
+    expect(answer).toMatchObject({ what: 'answer', address, mac: lanMac(11) });
+  });
+
+  it('frames: probes and announcements of others', async () => {
+    const mark = wire.seen.mark();
+    await lab.sysctl('server', { 'net.ipv4.conf.eth0.arp_notify': 1 });
+    // With duplicate address detection, unlike the addresses of the plan.
+    await lab.run('server', ['ip', 'addr', 'add', '2001:db8:2::12/64', 'dev', 'eth0']);
+    await lab.run('server', ['ip', 'link', 'set', 'eth0', 'address', lanMac(11)]);
+    const mac = lanMac(11);
+    await wire.seen.first(
+      'a probe',
+      mark,
+      seconds(5),
+      (frame) => frame.what === 'probe' && frame.mac === mac && frame.address === '2001:db8:2::12',
+    );
+    await wire.seen.first(
+      'an announcement',
+      mark,
+      seconds(5),
+      (frame) => frame.what === 'announcement' && frame.mac === mac && frame.address === '192.0.2.11',
+    );
+  });
+
+  it('no server: says so, within the limit', async () => {
+    expect(await client.get('http://192.0.2.11:81/', 1000)).toMatchObject({
+      ok: false,
+      text: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  it('a tool that cannot start: its own complaint', async () => {
+    await expect(startCapture(lab, 'client', 'eth7')).rejects.toThrow(/eth7/);
+  });
+});
