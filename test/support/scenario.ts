@@ -1,0 +1,105 @@
+import { parseIpAddress } from '../../src/base/ip-address.ts';
+import { silentLogger } from '../../src/base/logger.ts';
+import { type MacAddress, parseMacAddress } from '../../src/base/mac-address.ts';
+import { Controller } from '../../src/controller/controller.ts';
+import type { InterfaceAddress } from '../../src/network/ports.ts';
+import { Control } from '../../src/speaker/control.ts';
+import type { FromWire, ToWire } from '../../src/speaker/messages.ts';
+import { Wire } from '../../src/speaker/wire-thread.ts';
+import { FakeNetwork, FakeSegment, type FakeStation } from './fake-network.ts';
+import { MemoryCluster } from './memory-cluster.ts';
+import { seededRandom } from './seeded-random.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/**
+ * A whole Clarion on virtual time: one controller, speakers on a segment in memory, a cluster in memory. What crosses
+ * between the threads is copied, as it is in life, so that nothing that cannot be copied slips through.
+ */
+export class Scenario {
+  readonly clock = new VirtualClock();
+  readonly cluster = new MemoryCluster();
+  readonly segment = new FakeSegment();
+  readonly client: FakeStation = this.segment.addStation();
+  readonly networks = new Map<string, FakeNetwork>();
+  #stops: (() => void)[] = [];
+  #controllerStop: () => void = () => {};
+
+  async startController(): Promise<void> {
+    const { cluster, clock } = this;
+    const options = { loadBalancerClass: undefined, ignoreExcludeLb: false };
+    const controller = new Controller({ cluster, clock, random: seededRandom(1), logger: silentLogger, ...options });
+    this.#controllerStop = () => controller.stop();
+    await this.run(5);
+  }
+
+  stopController(): void {
+    this.#controllerStop();
+  }
+
+  /** `lastByte` makes the node's MAC 02:00:00:00:00:NN and its address 192.0.2.NN/24. */
+  async startSpeaker(name: string, lastByte: number): Promise<void> {
+    const { clock, cluster, segment } = this;
+    const network = new FakeNetwork();
+    const mac = macEnding(lastByte);
+    network.addInterface({ name: 'eth0', segment, mac, addresses: [onLink(`192.0.2.${lastByte}`, 24)] });
+    this.networks.set(name, network);
+    const wireOptions = { node: name, interfaces: [], observe: false, logLevel: 'silent' as const };
+    const fromWire = (message: FromWire): void => {
+      const copy = structuredClone(message);
+      queueMicrotask(() => {
+        if (copy.kind === 'report') control.fromWire(copy);
+      });
+    };
+    const wire = new Wire({
+      options: wireOptions,
+      network,
+      clock,
+      random: seededRandom(lastByte),
+      logger: silentLogger,
+      send: fromWire,
+    });
+    const toWire = (message: ToWire): void => {
+      const copy = structuredClone(message);
+      queueMicrotask(() => wire.receive(copy));
+    };
+    const deps = {
+      node: name,
+      cluster,
+      clock,
+      logger: silentLogger,
+      loadBalancerClass: undefined,
+      ignoreExcludeLb: false,
+    };
+    const control = new Control({ ...deps, toWire });
+    this.#stops.push(() => {
+      control.stop();
+      wire.receive({ kind: 'stop' });
+    });
+    await this.run(5);
+  }
+
+  /** Lets this many virtual milliseconds pass, everything asynchronous included. */
+  async run(duration: number): Promise<void> {
+    for (let i = 0; i < duration; i++) {
+      this.clock.advance(1);
+      for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+    }
+  }
+
+  stop(): void {
+    this.#controllerStop();
+    for (const stop of this.#stops) stop();
+  }
+}
+
+export function macEnding(lastByte: number): MacAddress {
+  const mac = parseMacAddress(`02:00:00:00:00:${lastByte.toString(16).padStart(2, '0')}`);
+  if (!mac.ok) throw new Error(mac.error);
+  return mac.value;
+}
+
+export function onLink(text: string, prefixLength: number): InterfaceAddress {
+  const address = parseIpAddress(text);
+  if (!address.ok) throw new Error(address.error);
+  return { address: address.value, prefixLength };
+}
