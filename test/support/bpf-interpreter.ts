@@ -2,12 +2,14 @@ import type { BpfInstruction } from '../../src/network/ports.ts';
 
 /**
  * Classic BPF as the kernel runs it on a received frame, so that filter programs are tested without a kernel.
- * Missing: the ancillary loads (SKF_AD_OFF), which no program of ours needs; they end the program like any load out of bounds.
+ * Of the ancillary loads (SKF_AD_OFF) only "was there a VLAN tag", always no: a tag that the kernel would have taken off is
+ * still in the frame here. The others end the program like any load out of bounds.
  * Standards: McCanne and Jacobson, "The BSD Packet Filter"; Linux Documentation/networking/filter.rst.
  */
 
 const MAX_INSTRUCTIONS = 4096; // BPF_MAXINSNS
 const SCRATCH_WORDS = 16;
+const VLAN_TAG_PRESENT = 0xfffff000 + 48; // SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT
 
 const classOf = (code: number): number => code & 0x07;
 const [LD, LDX, ST, STX, ALU, JMP, RET, MISC] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
@@ -109,6 +111,7 @@ function load(code: number, k: number, x: number, view: DataView, scratch: Uint3
     case MSH:
       return k < view.byteLength ? (view.getUint8(k) & 0x0f) * 4 : undefined;
     default: {
+      if ((code & 0xe0) === ABS && k === VLAN_TAG_PRESENT) return 0;
       const offset = (code & 0xe0) === IND ? k + x : k;
       const size = (code & 0x18) === WORD ? 4 : (code & 0x18) === HALF ? 2 : 1;
       if (offset + size > view.byteLength) return undefined;
