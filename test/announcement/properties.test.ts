@@ -1,0 +1,293 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { diffVerdicts, sameVerdict } from '../../src/announcement/diff.ts';
+import { announcementJudge, judgeAnnouncements } from '../../src/announcement/judge.ts';
+import { compareIpAddress, formatIpAddress } from '../../src/base/ip-address.ts';
+import type { LabelSelector } from '../../src/base/label-selector.ts';
+import {
+  bgp,
+  community,
+  config,
+  dead,
+  inputOf,
+  judge,
+  l2,
+  labelled,
+  node,
+  peer,
+  pool,
+  ready,
+  type Scene,
+  service,
+  terminating,
+} from './scene.ts';
+
+const NODES = ['node-a', 'node-b', 'node-c', 'node-d'] as const;
+const ADDRESSES = ['203.0.113.1', '203.0.113.2', '198.51.100.7', '2001:db8:1::1', '192.0.2.99'] as const;
+const zone = fc.constantFrom('x', 'y');
+const selectors = fc.array(
+  zone.map((z) => labelled({ zone: z })),
+  { maxLength: 2 },
+);
+const someOf = <T>(...values: readonly T[]): fc.Arbitrary<T[]> => fc.subarray([...values]);
+const scope = {
+  ipAddressPools: someOf('public', 'lab', 'old'),
+  nodeSelectors: selectors,
+  serviceSelectors: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<LabelSelector[]>([]) },
+    { weight: 1, arbitrary: selectors },
+  ),
+};
+const l2Advertisement = fc
+  .record({
+    ...scope,
+    interfaces: someOf('eth0', 'eth1'),
+    preferredNodeSelectors: fc.array(
+      fc.record({ weight: fc.integer({ min: 1, max: 100 }), preference: zone.map((z) => labelled({ zone: z })) }),
+      { maxLength: 2 },
+    ),
+  })
+  .map((fields) => l2(fields));
+const bgpAdvertisement = fc
+  .record({
+    ...scope,
+    peers: someOf('tor-1', 'tor-2', 'gone'),
+    aggregationLength: fc.constantFrom(24, 32),
+    aggregationLengthV6: fc.constantFrom(64, 128),
+    localPref: fc.option(fc.constantFrom(100, 200), { nil: undefined }),
+    communities: someOf(community(1, 1), community(2, 2)),
+  })
+  .map((fields) => bgp(fields));
+const someConfig = fc
+  .record({
+    l2Advertisements: fc.array(l2Advertisement, { maxLength: 3 }),
+    bgpAdvertisements: fc.array(bgpAdvertisement, { maxLength: 3 }),
+    peers: selectors.map((nodeSelectors) => [peer('tor-1'), peer('tor-2', { nodeSelectors })]),
+  })
+  .map((fields) =>
+    config({
+      ...fields,
+      pools: [pool('public', ['203.0.113.0/24', '2001:db8:1::/64']), pool('lab', ['198.51.100.0/24'])],
+    }),
+  );
+const nodeNamed = (name: string) =>
+  fc
+    .record({
+      zone,
+      networkUnavailable: fc.boolean(),
+      excluded: fc.boolean(),
+      draining: fc.boolean(),
+      leaving: fc.boolean(),
+    })
+    .map(({ zone: z, ...more }) => node(name, { ...more, labels: { zone: z } }));
+const someNodes = fc.tuple(...NODES.map(nodeNamed)).chain((all) => fc.subarray(all, { minLength: 1 }));
+const serviceNamed = (name: string) =>
+  fc.record({ zone, local: fc.boolean(), assigned: someOf(...ADDRESSES) }).map(({ zone: z, local, assigned }) =>
+    service(name, assigned, {
+      labels: { zone: z },
+      externalTrafficPolicy: local ? 'Local' : 'Cluster',
+      assignedPool: 'old',
+    }),
+  );
+const someServices = fc.tuple(...['dns', 'mail', 'web'].map(serviceNamed));
+const endpoint = fc
+  .tuple(fc.constantFrom(ready, terminating, dead), fc.constantFrom(...NODES, undefined))
+  .map(([kind, where]) => kind(where));
+const someEndpoints = fc.record({
+  dns: fc.array(endpoint, { maxLength: 4 }),
+  mail: fc.array(endpoint, { maxLength: 4 }),
+  web: fc.array(endpoint, { maxLength: 4 }),
+});
+const scene: fc.Arbitrary<Scene> = fc.record({
+  config: someConfig,
+  services: someServices,
+  endpoints: someEndpoints,
+  nodes: someNodes,
+  ignoreExcludeLb: fc.boolean(),
+});
+
+describe('every judgement', () => {
+  it('has each address that is held once, sorted, and in each an entry for every node, sorted', () => {
+    fc.assert(
+      fc.property(scene, (one) => {
+        const verdicts = judge(one);
+        const held = new Set(one.services.flatMap(({ assigned }) => assigned.map(formatIpAddress)));
+        expect(new Set(verdicts.map(({ address }) => formatIpAddress(address)))).toEqual(held);
+        expect(verdicts).toHaveLength(held.size);
+        expect(verdicts).toEqual(verdicts.toSorted((a, b) => compareIpAddress(a.address, b.address)));
+        const names = one.nodes.map(({ name }) => name).sort();
+        for (const { nodes } of verdicts) expect(nodes.map((entry) => entry.node)).toEqual(names);
+      }),
+    );
+  });
+
+  it('does not depend on the order of anything', () => {
+    fc.assert(
+      fc.property(scene, (one) => {
+        const { config: given } = one;
+        const backwards: Scene = {
+          ...one,
+          services: one.services.toReversed(),
+          nodes: one.nodes.toReversed(),
+          config: {
+            ...given,
+            pools: given.pools.toReversed(),
+            l2Advertisements: given.l2Advertisements.toReversed(),
+            bgpAdvertisements: given.bgpAdvertisements.toReversed(),
+            peers: given.peers.toReversed(),
+          },
+        };
+        expect(judge(backwards)).toEqual(judge(one));
+      }),
+    );
+  });
+
+  it('bars nobody by a drain where no other may', () => {
+    fc.assert(
+      fc.property(scene, (one) => {
+        for (const { nodes } of judge(one))
+          for (const protocol of ['layer2', 'bgp'] as const) {
+            const drained = nodes.some(
+              (entry) => entry[protocol].kind === 'may-not' && entry[protocol].reason === 'node-draining',
+            );
+            const others = nodes.filter((entry) => entry[protocol].kind === 'may');
+            expect(drained && others.length === 0).toBe(false);
+          }
+      }),
+    );
+  });
+
+  it('announces nothing by BGP that is barred', () => {
+    fc.assert(
+      fc.property(scene, (one) => {
+        const barred = judge(one).filter((verdict) => verdict.barred !== undefined);
+        expect(barred.flatMap(({ nodes }) => nodes.filter((entry) => entry.bgp.kind === 'may'))).toEqual([]);
+      }),
+    );
+  });
+
+  it('Cluster, no drain: a node that is added changes the verdict of no other', () => {
+    fc.assert(
+      fc.property(scene, (one) => {
+        const calm: Scene = {
+          ...one,
+          services: one.services.map((each) => ({ ...each, externalTrafficPolicy: 'Cluster' })),
+          nodes: one.nodes.map((each) => ({ ...each, draining: false })),
+        };
+        const more = judge({ ...calm, nodes: [...calm.nodes, node('node-z', { labels: { zone: 'x' } })] });
+        const less = more.map((verdict) => ({
+          ...verdict,
+          nodes: verdict.nodes.filter((entry) => entry.node !== 'node-z'),
+        }));
+        expect(less).toEqual(judge(calm));
+      }),
+    );
+  });
+});
+
+describe('judging again', () => {
+  it('says what a judgement from nothing says, and keeps what says the same', () => {
+    fc.assert(
+      fc.property(fc.array(scene, { minLength: 2, maxLength: 5 }), (scenes) => {
+        const judgeAgain = announcementJudge();
+        let before = judgeAgain(inputOf(scenes[0]!));
+        for (const one of scenes.slice(1)) {
+          const after = judgeAgain(inputOf(one));
+          expect(after).toEqual(judge(one));
+          const { changed, removed } = diffVerdicts(before, after);
+          const kept = after.filter((verdict) => !changed.includes(verdict));
+          expect(kept.every((verdict) => before.includes(verdict))).toBe(true);
+          expect(kept.length + changed.length).toBe(after.length);
+          expect(before.length - removed.length).toBe(
+            after.filter((a) => before.some((b) => compareIpAddress(a.address, b.address) === 0)).length,
+          );
+          before = after;
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  const A = '203.0.113.1';
+  const base: Scene = {
+    config: config({ l2Advertisements: [l2()], bgpAdvertisements: [bgp()], peers: [peer('tor-1')] }),
+    services: [service('dns', ['203.0.113.2']), service('web', [A])],
+    nodes: [node('node-a'), node('node-b')],
+  };
+  const changesOf = (...scenes: readonly Scene[]): string[][] => {
+    const judgeAgain = announcementJudge();
+    let before = judgeAgain(inputOf(scenes[0]!));
+    return scenes.slice(1).map((one) => {
+      const after = judgeAgain(inputOf(one));
+      const { changed, removed } = diffVerdicts(before, after);
+      before = after;
+      return [
+        ...changed.map(({ address }) => formatIpAddress(address)),
+        ...removed.map((address) => `-${formatIpAddress(address)}`),
+      ];
+    });
+  };
+
+  it.each<[string, Scene, string[]]>([
+    ['nothing', base, []],
+    ['a copy of everything that says the same', structuredClone(base), []],
+    ['an endpoint more', { ...base, endpoints: { web: [ready('node-a'), ready('node-b')] } }, []],
+    ['the last endpoint gone', { ...base, endpoints: { web: [] } }, [A]],
+    ['a Service gone', { ...base, services: base.services.slice(0, 1) }, [`-${A}`]],
+    ['another Service', { ...base, services: [...base.services, service('x', ['203.0.113.0'])] }, ['203.0.113.0']],
+    ['another sharer', { ...base, services: [...base.services, service('x', [A])] }, [A]],
+    ['a node drained', { ...base, nodes: [node('node-a', { draining: true }), node('node-b')] }, [A, '203.0.113.2']],
+    [
+      'an advertisement for a Service that is not there',
+      {
+        ...base,
+        config: { ...base.config, l2Advertisements: [l2(), l2({ serviceSelectors: [labelled({ no: 'one' })] })] },
+      },
+      [],
+    ],
+    [
+      'a community',
+      { ...base, config: { ...base.config, bgpAdvertisements: [bgp({ communities: [community(1, 1)] })] } },
+      [A, '203.0.113.2'],
+    ],
+  ])('%s', (_title, next, changes) => {
+    expect(changesOf(base, next)).toEqual([changes]);
+  });
+
+  it('the list itself is the same while nothing changes', () => {
+    const judgeAgain = announcementJudge();
+    expect(judgeAgain(inputOf(structuredClone(base)))).toBe(judgeAgain(inputOf(base)));
+  });
+
+  it('10,000 addresses that change nothing are not judged again', () => {
+    const services = Array.from({ length: 10_000 }, (_, i) => service(`s${i}`, [`10.0.${i >> 8}.${i & 255}`]));
+    const many: Scene = { ...base, services };
+    const input = inputOf(many);
+    const judgeAgain = announcementJudge();
+    const first = judgeAgain(input);
+    const drained = new Map(input.endpoints).set(services[5]!.key, []);
+    const second = judgeAgain({ ...input, endpoints: drained });
+    expect(second.filter((verdict, i) => verdict !== first[i])).toHaveLength(1);
+  });
+});
+
+describe('diff', () => {
+  it('leads from any list to any other', () => {
+    fc.assert(
+      fc.property(scene, scene, (one, other) => {
+        const before = judgeAnnouncements(inputOf(one));
+        const after = judgeAnnouncements(inputOf(other));
+        const { changed, removed } = diffVerdicts(before, after);
+        const state = new Map(before.map((verdict) => [formatIpAddress(verdict.address), verdict]));
+        for (const address of removed) state.delete(formatIpAddress(address));
+        for (const verdict of changed) state.set(formatIpAddress(verdict.address), verdict);
+        expect([...state.values()].sort((a, b) => compareIpAddress(a.address, b.address))).toEqual(after);
+        const old = new Map(before.map((verdict) => [formatIpAddress(verdict.address), verdict]));
+        for (const verdict of changed) {
+          const was = old.get(formatIpAddress(verdict.address));
+          expect(was !== undefined && sameVerdict(was, verdict)).toBe(false);
+        }
+      }),
+    );
+  });
+});
