@@ -176,6 +176,7 @@ export class FakeNetwork implements Network {
     if (link === undefined) throw new Error(`there is no interface ${name}`);
     const goesDown = link.value.up && change.up === false;
     link.value = { ...link.value, ...change, addresses: sorted(change.addresses ?? link.value.addresses) };
+    this.#list = this.#values();
     if (goesDown) for (const socket of [...link.sockets]) socket.handlers.error(errorOf('ENETDOWN', `read ${name}`));
     this.#tell();
   }
@@ -185,6 +186,7 @@ export class FakeNetwork implements Network {
     if (link === undefined) throw new Error(`there is no interface ${name}`);
     link.segment.unplug(link);
     this.#interfaces.delete(link.value.index);
+    this.#list = this.#values();
     for (const socket of [...link.sockets]) socket.handlers.error(errorOf('ENODEV', `read ${name}`));
     link.sockets.clear();
     this.#tell();
@@ -217,6 +219,7 @@ export class FakeNetwork implements Network {
     const code = this.#failures.get('open') ?? (link === undefined ? 'ENODEV' : codeOfFilter(options.filter));
     if (code !== undefined || link === undefined) return malformed(errorOf(code ?? 'ENODEV', doing));
     const socket: Socket = { etherType: options.etherType, handlers, filter: options.filter, dropped: 0 };
+    let closed = false;
     link.sockets.add(socket);
     if (!link.value.up)
       link.segment.later(() => {
@@ -224,13 +227,13 @@ export class FakeNetwork implements Network {
       });
     return decoded({
       send: (frame) => {
-        const failure = this.#failures.get('send') ?? codeOfSend(this.#interfaces, link, frame);
+        const failure = this.#failures.get('send') ?? (closed ? 'EBADF' : codeOfSend(this.#interfaces, link, frame));
         if (failure !== undefined) return errorOf(failure, `send on ${options.interfaceName}`);
         link.segment.transmit(link, frame);
         return undefined;
       },
       setFilter: (filter) => {
-        const failure = this.#failures.get('setFilter') ?? codeOfFilter(filter);
+        const failure = this.#failures.get('setFilter') ?? (closed ? 'EBADF' : codeOfFilter(filter));
         if (failure !== undefined) return errorOf(failure, `set the filter on ${options.interfaceName}`);
         socket.filter = filter;
         return undefined;
@@ -241,6 +244,7 @@ export class FakeNetwork implements Network {
         return dropped;
       },
       close: () => {
+        closed = true;
         link.sockets.delete(socket);
       },
     });
@@ -257,8 +261,9 @@ export class FakeNetwork implements Network {
   joinGroup(interfaceName: string, group: IpAddress): NetworkError | undefined {
     const link = this.#named(interfaceName);
     const code = this.#failures.get('join') ?? (link === undefined ? 'ENODEV' : undefined);
-    if (code !== undefined || link === undefined)
-      return errorOf(code ?? 'ENODEV', `join ${formatIpAddress(group)} on ${interfaceName}`);
+    const wrong = group.family === 'ipv6' ? code : 'EAFNOSUPPORT';
+    if (wrong !== undefined || link === undefined)
+      return errorOf(wrong ?? 'ENODEV', `join ${formatIpAddress(group)} on ${interfaceName}`);
     const joined = link.groups.get(formatIpAddress(group));
     if (joined !== undefined) joined.count++;
     else link.groups.set(formatIpAddress(group), { mac: macOfGroup(group), count: 1 });
@@ -275,8 +280,12 @@ export class FakeNetwork implements Network {
     return [...this.#interfaces.values()].find(({ value }) => value.name === name);
   }
 
+  #values(): readonly NetworkInterface[] {
+    return [...this.#interfaces.values()].map(({ value }) => value);
+  }
+
   #tell(): void {
-    this.#list = [...this.#interfaces.values()].map(({ value }) => value);
+    this.#list = this.#values();
     for (const changed of [...this.#watches]) changed();
   }
 }

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
+import { type Decoded, decoded, malformed } from '../base/decoded.ts';
+import { messageOf } from '../base/errors.ts';
+import type { NetworkError } from './ports.ts';
+
+/**
+ * The native addon (native/addon.c) as TypeScript sees it. Results below zero are -errno; nothing throws for what the kernel says.
+ * Octets are structures in the kernel's layout and byte order.
+ */
+export interface Addon {
+  /** A descriptor, non-blocking. It belongs to this thread and is closed with it at the latest. */
+  socket(domain: number, type: number, protocol: number): number;
+  close(fd: number): number;
+  bind(fd: number, address: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: number | Uint8Array): number;
+  /** The length of the value. */
+  getsockopt(fd: number, level: number, name: number, into: Uint8Array): number;
+  attachFilter(fd: number, program: Uint8Array): number;
+  /** The number of octets sent. */
+  send(fd: number, bytes: Uint8Array, to?: Uint8Array): number;
+  /** The length of the datagram, which is above `into.length` when it was cut off. Its sender is written to `from`. */
+  receive(fd: number, into: Uint8Array, from?: Uint8Array): number;
+  interfaceIndex(name: string): number;
+  /** Calls back with 0 whenever there is something to receive, or with -errno when the socket has an error. */
+  startPolling(fd: number, callback: (error: number) => void): Poller | number;
+  /** No callback comes after it. To be called before `close`. */
+  stopPolling(poller: Poller): void;
+}
+
+/** Opaque. It polls, and keeps its thread alive, until it is stopped. */
+export interface Poller {
+  readonly __brand: 'poller';
+}
+
+/** -errno of Linux on every architecture that Node runs on. */
+export const EPERM = -1;
+export const EAGAIN = -11;
+export const ENOMEM = -12;
+export const ENODEV = -19;
+export const EAFNOSUPPORT = -97;
+export const EADDRINUSE = -98;
+export const ENOBUFS = -105;
+
+// One place for both: beside the bundle in dist/, and in dist/ when the sources run as they are.
+const FROM_SOURCE = import.meta.url.endsWith('/src/network/addon.ts');
+const ADDON_FILE = fileURLToPath(new URL(FROM_SOURCE ? '../../dist/native.node' : './native.node', import.meta.url));
+
+/** Absent or of another Node: an error that says what to do. */
+export function loadAddon(file = ADDON_FILE): Decoded<Addon, NetworkError> {
+  const rebuild = 'build it with: npm run build';
+  if (!existsSync(file))
+    return malformed({ code: 'ENOENT', message: `the native addon ${file} is missing; ${rebuild}` });
+  try {
+    return decoded(createRequire(import.meta.url)(file) as Addon);
+  } catch (thrown) {
+    return malformed({
+      code: 'ENOEXEC',
+      message: `the native addon ${file} does not load (${messageOf(thrown)}); ${rebuild}`,
+    });
+  }
+}
+
+/** `result` is -errno, `doing` what was attempted and on what: "bind a packet socket to eth0". */
+export function kernelError(result: number, doing: string): NetworkError {
+  const [code, words] = getSystemErrorMap().get(result) ?? [`E${-result}`, 'unknown error'];
+  return { code, message: `cannot ${doing}: ${words} (${code})` };
+}
