@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, get, type RequestOptions, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type LogFields, silentLogger } from '../../src/base/logger.ts';
+import { Metrics } from '../../src/status/metrics.ts';
+import { StatusServer } from '../../src/status/server.ts';
+
+let folder: string;
+let socketPath: string;
+let failures: string[];
+let server: StatusServer;
+const warnings: LogFields[] = [];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'clarion-status-'));
+  socketPath = join(folder, 'node.sock');
+  failures = [];
+  const metrics = new Metrics();
+  metrics.controller(() => undefined);
+  server = new StatusServer({
+    metrics,
+    healthy: () => failures,
+    ready: () => [],
+    logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
+  });
+  await server.listen(socketPath);
+});
+afterEach(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const ask = (options: RequestOptions): Promise<{ status: number | undefined; body: string }> =>
+  new Promise((resolve, reject) => {
+    get(options, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    }).on('error', reject);
+  });
+
+test('/healthz says what is wrong', async () => {
+  expect(await ask({ socketPath, path: '/healthz' })).toEqual({ status: 200, body: 'ok\n' });
+  failures = ['the wire thread does not answer'];
+  expect(await ask({ socketPath, path: '/healthz' })).toEqual({
+    status: 503,
+    body: 'the wire thread does not answer\n',
+  });
+});
+
+test('/readyz and /metrics answer, other paths say what there is', async () => {
+  expect(await ask({ socketPath, path: '/readyz' })).toMatchObject({ status: 200 });
+  const metrics = await ask({ socketPath, path: '/metrics' });
+  expect(metrics.body).toContain('clarion_config_generation 0');
+  expect(metrics.body).toContain('clarion_nodejs_eventloop_lag_seconds');
+  expect((await ask({ socketPath, path: '/' })).status).toBe(404);
+});
+
+test('a port that is taken is a warning, and everything else goes on', async () => {
+  const taken = await new Promise<Server>((resolve) => {
+    const other = createServer().listen(0, () => resolve(other));
+  });
+  const bound = taken.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  await server.listen(port);
+  expect(warnings.at(-1)).toMatchObject({ where: port });
+  expect(await ask({ socketPath, path: '/healthz' })).toMatchObject({ status: 200 });
+  await new Promise((resolve) => taken.close(resolve));
+});
