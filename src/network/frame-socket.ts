@@ -121,7 +121,10 @@ export class LinuxFrameSocket implements FrameSocket {
     for (let turn = 0; turn < FRAMES_PER_TURN && this.#poller !== undefined; turn++) {
       const length = this.#addon.receive(this.#fd, this.#buffer);
       if (length === EAGAIN) return;
-      if (length < 0) return this.#handlers.error(kernelError(length, `receive on ${this.#name}`));
+      if (length < 0) {
+        this.#handlers.error(kernelError(length, `receive on ${this.#name}`));
+        return;
+      }
       if (length <= FRAME_BUFFER) this.#handlers.frame(this.#buffer.subarray(0, length));
     }
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Decoded, decoded, malformed } from '../../src/base/decoded.ts';
 import { compareIpAddress, formatIpAddress, type IpAddress, ipAddressToBytes } from '../../src/base/ip-address.ts';
 import { BROADCAST_MAC, type MacAddress, macAddressFromBytes } from '../../src/base/mac-address.ts';
@@ -111,11 +112,17 @@ interface Socket {
   dropped: number;
 }
 
+interface Membership {
+  readonly link: FakeInterface;
+  readonly group: IpAddress;
+  count: number;
+}
+
 class FakeInterface implements Port {
   readonly segment: FakeSegment;
   readonly sockets = new Set<Socket>();
-  /** How often each group was joined. */
-  readonly groups = new Map<string, { readonly mac: MacAddress; count: number }>();
+  /** The MAC addresses of the groups joined; an address is there once for each membership. */
+  readonly groupMacs: MacAddress[] = [];
   value: NetworkInterface;
 
   constructor(segment: FakeSegment, value: NetworkInterface) {
@@ -140,7 +147,7 @@ class FakeInterface implements Port {
     const destination = macAddressFromBytes(frame);
     if (destination === BROADCAST_MAC || destination === this.value.mac || destination === ALL_NODES_MAC) return true;
     if (!destination.startsWith('33:33:')) return (frame[0]! & 1) === 1;
-    return [...this.groups.values()].some(({ mac }) => mac === destination);
+    return this.groupMacs.includes(destination);
   }
 }
 
@@ -149,6 +156,8 @@ export class FakeNetwork implements Network {
   readonly #interfaces = new Map<number, FakeInterface>();
   readonly #watches = new Set<() => void>();
   readonly #failures = new Map<Call, string>();
+  /** By the name that the interface had when it was joined. */
+  readonly #memberships = new Map<string, Membership>();
   #list: readonly NetworkInterface[] = [];
   #nextIndex = 2;
 
@@ -174,10 +183,13 @@ export class FakeNetwork implements Network {
   changeInterface(name: string, change: Changeable): void {
     const link = this.#named(name);
     if (link === undefined) throw new Error(`there is no interface ${name}`);
-    const goesDown = link.value.up && change.up === false;
-    link.value = { ...link.value, ...change, addresses: sorted(change.addresses ?? link.value.addresses) };
+    const before = link.value;
+    const now = { ...link.value, ...change, addresses: sorted(change.addresses ?? link.value.addresses) };
+    if (isDeepStrictEqual(before, now)) return;
+    link.value = now;
     this.#list = this.#values();
-    if (goesDown) for (const socket of [...link.sockets]) socket.handlers.error(errorOf('ENETDOWN', `read ${name}`));
+    if (before.up && !now.up)
+      for (const socket of [...link.sockets]) socket.handlers.error(errorOf('ENETDOWN', `read ${name}`));
     this.#tell();
   }
 
@@ -205,7 +217,9 @@ export class FakeNetwork implements Network {
 
   /** The groups joined on that interface, as text, sorted. */
   groupsOf(name: string): readonly string[] {
-    return [...(this.#named(name)?.groups.keys() ?? [])].sort();
+    const link = this.#named(name);
+    const joined = [...this.#memberships.values()].filter((membership) => membership.link === link);
+    return [...new Set(joined.map(({ group }) => formatIpAddress(group)))].sort();
   }
 
   /** Sockets open on that interface. */
@@ -264,16 +278,22 @@ export class FakeNetwork implements Network {
     const wrong = group.family === 'ipv6' ? code : 'EAFNOSUPPORT';
     if (wrong !== undefined || link === undefined)
       return errorOf(wrong ?? 'ENODEV', `join ${formatIpAddress(group)} on ${interfaceName}`);
-    const joined = link.groups.get(formatIpAddress(group));
-    if (joined !== undefined) joined.count++;
-    else link.groups.set(formatIpAddress(group), { mac: macOfGroup(group), count: 1 });
+    const key = `${interfaceName} ${formatIpAddress(group)}`;
+    const known = this.#memberships.get(key);
+    if (known?.link === link) known.count++;
+    else {
+      this.#memberships.set(key, { link, group, count: 1 });
+      link.groupMacs.push(macOfGroup(group));
+    }
     return undefined;
   }
 
   leaveGroup(interfaceName: string, group: IpAddress): void {
-    const groups = this.#named(interfaceName)?.groups;
-    const joined = groups?.get(formatIpAddress(group));
-    if (joined !== undefined && --joined.count === 0) groups?.delete(formatIpAddress(group));
+    const key = `${interfaceName} ${formatIpAddress(group)}`;
+    const known = this.#memberships.get(key);
+    if (known === undefined || --known.count > 0) return;
+    this.#memberships.delete(key);
+    known.link.groupMacs.splice(known.link.groupMacs.indexOf(macOfGroup(group)), 1);
   }
 
   #named(name: string): FakeInterface | undefined {

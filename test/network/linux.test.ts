@@ -1,0 +1,309 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatIpAddress, ipAddressFromBytes } from '../../src/base/ip-address.ts';
+import { macAddressToBytes } from '../../src/base/mac-address.ts';
+import { loadAddon } from '../../src/network/addon.ts';
+import { linuxNetwork } from '../../src/network/linux.ts';
+import { privateTree, skipNote } from '../support/lab.ts';
+import {
+  acceptOnly,
+  addressOf,
+  ETHER_TYPE,
+  expectValue,
+  frameOf,
+  listen,
+  networkContract,
+  OWN_MAC,
+  PEER_MAC,
+  until,
+  type World,
+} from './contract.ts';
+
+const ip = (command: string, input?: string): string =>
+  execFileSync('ip', command.split(' '), {
+    encoding: 'utf8',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(input && { input }),
+  });
+
+const hostOrder = (length: number, write: (view: DataView) => void): Uint8Array => {
+  const view = new DataView(new ArrayBuffer(length));
+  write(view);
+  return new Uint8Array(view.buffer);
+};
+
+/** A packet socket without any code of ours but the addon: all protocols, no filter, our own frames marked as such. */
+function rawPeer(interfaceName: string): World['peer'] & { close(): void } {
+  const addon = expectValue(loadAddon());
+  const fd = addon.socket(17, 3, 0);
+  const PACKET_OUTGOING = 4;
+  const address = hostOrder(20, (view) => {
+    view.setUint16(0, 17, true);
+    view.setUint16(2, 3);
+    view.setInt32(4, addon.interfaceIndex(interfaceName), true);
+  });
+  expect(addon.bind(fd, address)).toBe(0);
+  const received: Uint8Array[] = [];
+  const [buffer, sender] = [new Uint8Array(2048), new Uint8Array(20)];
+  return {
+    send: (frame) => expect(addon.send(fd, frame)).toBe(frame.length),
+    received: () => {
+      for (;;) {
+        const length = addon.receive(fd, buffer, sender);
+        if (length < 0) return received;
+        const ours = buffer[12] === ETHER_TYPE >> 8 && buffer[13] === (ETHER_TYPE & 255);
+        if (ours && sender[10] !== PACKET_OUTGOING) received.push(buffer.slice(0, length));
+      }
+    },
+    close: () => addon.close(fd),
+  };
+}
+
+/**
+ * A veth whose other end is in a bridge with the peer: deleting one end of a veth deletes the other, and the peer must stay.
+ */
+let worlds = 0;
+function makeWorld(): World {
+  const id = `${process.pid % 10_000}x${worlds++ % 100}`;
+  const name = `nw${id}`;
+  const [port, bridge] = [`np${id}`, `nb${id}`];
+  const peer = `nq${id}`;
+  let current = name;
+  const create = (): void => {
+    const commands = [
+      `link add ${name} address ${OWN_MAC} type veth peer name ${port}`,
+      `link set ${port} master ${bridge}`,
+      `link set ${port} up`,
+      `link set ${name} up`,
+    ];
+    ip('-batch -', `${commands.join('\n')}\n`);
+    current = name;
+  };
+  // The kernel's own IPv6 stays out of the way of counts; without it there are no groups, so the interface under test has it.
+  ip(
+    '-batch -',
+    [
+      `link add ${bridge} type bridge mcast_snooping 0 forward_delay 0`,
+      `link add ${peer} address ${PEER_MAC} type veth peer name ${peer}b`,
+      `link set ${peer}b master ${bridge}`,
+      `link set ${bridge} up`,
+      `link set ${peer}b up`,
+      `link set ${peer} up`,
+      '',
+    ].join('\n'),
+  );
+  create();
+  const station = rawPeer(peer);
+  return {
+    network: expectValue(linuxNetwork()),
+    name,
+    peer: station,
+    setUp: (up) => ip(`link set ${current} ${up ? 'up' : 'down'}`),
+    setMac: (mac) => ip(`link set ${current} address ${mac}`),
+    addAddress: (text) => ip(`addr add ${text} dev ${current}`),
+    removeAddress: (text) => ip(`addr del ${text} dev ${current}`),
+    rename: (to) => {
+      ip(`link set ${current} name ${to}`);
+      current = to;
+    },
+    remove: () => ip(`link del ${current}`),
+    create,
+    solicitedNodeGroups: () =>
+      readFileSync('/proc/net/igmp6', 'utf8')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        // The group of the link-local address is the kernel's.
+        .filter(([, link, group]) => link === current && /^ff0200000000000000000001ff0000a/.test(group ?? ''))
+        .map(([, , group]) => formatIpAddress(ipAddressFromBytes(Buffer.from(group ?? '', 'hex'))))
+        .sort(),
+    end: () => {
+      station.close();
+      for (const link of [current, bridge, peer])
+        try {
+          ip(`link del ${link}`);
+        } catch {
+          // A test may have deleted it.
+        }
+    },
+  };
+}
+
+if (privateTree.inside) networkContract('the network contract, by the kernel', makeWorld);
+
+describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
+  let world: World;
+  const BROADCAST_FRAME = frameOf(1);
+  beforeAll(() => {
+    world = makeWorld();
+  });
+  afterAll(() => world.end());
+
+  test('the filter is in force before the first frame, while a flood runs', async () => {
+    // In a thread of its own, so that frames arrive in the middle of opening.
+    const flood = new Worker(
+      `const { parentPort, workerData: { addon, index, frame } } = require('node:worker_threads');
+       const calls = require(addon);
+       const fd = calls.socket(17, 3, 0);
+       const address = Buffer.alloc(20);
+       address.writeUInt16LE(17, 0);
+       address.writeInt32LE(index, 4);
+       calls.bind(fd, address);
+       setInterval(() => { for (let i = 0; i < 2000; i++) calls.send(fd, frame); });
+       parentPort.postMessage('started');`,
+      {
+        eval: true,
+        workerData: {
+          addon: new URL('../../dist/native.node', import.meta.url).pathname,
+          index: expectValue(loadAddon()).interfaceIndex(world.name.replace('nw', 'nq')),
+          frame: frameOf(2),
+        },
+      },
+    );
+    await new Promise((resolve) => flood.once('message', resolve));
+    let opened = 0;
+    for (const stop = performance.now() + 500; performance.now() < stop; opened++) {
+      const here = listen(world.network, world.name, acceptOnly(1));
+      await nextTurn();
+      expect(here.payloads).toEqual([]);
+      here.socket.close();
+    }
+    await flood.terminate();
+    expect(opened).toBeGreaterThan(20);
+  });
+
+  test('a frame of another VLAN is not for us, one with nothing but a priority is', async () => {
+    const here = listen(world.network, world.name);
+    const tagged = (vlan: number, payload: number): Uint8Array => {
+      const frame = frameOf(payload);
+      return Uint8Array.of(
+        ...frame.subarray(0, 12),
+        0x81,
+        0x00,
+        (5 << 5) | (vlan >> 8),
+        vlan & 255,
+        ...frame.subarray(12),
+      );
+    };
+    world.peer.send(tagged(7, 1));
+    world.peer.send(tagged(0, 2));
+    world.peer.send(frameOf(3));
+    await until('the last frame', () => here.payloads.includes(3));
+    expect(here.payloads).toEqual([2, 3]);
+    here.socket.close();
+  });
+
+  test('what arrives while the thread is busy is read or counted as dropped', async () => {
+    const here = listen(world.network, world.name);
+    const sent = 40_000;
+    for (let i = 0; i < sent; i++) world.peer.send(BROADCAST_FRAME);
+    let dropped = 0;
+    await until('all frames', () => {
+      dropped += here.socket.takeDropped();
+      return here.payloads.length + dropped >= sent;
+    });
+    expect(here.payloads.length + dropped).toBe(sent);
+    expect(dropped).toBeGreaterThan(0);
+    here.socket.close();
+  });
+
+  test('a flooded socket leaves the others their turn', async () => {
+    const flooded = listen(world.network, world.name);
+    const other = listen(world.network, world.name, acceptOnly(9));
+    for (let i = 0; i < 5000; i++) world.peer.send(BROADCAST_FRAME);
+    world.peer.send(frameOf(9));
+    await until('the frame of the other', () => other.payloads.length === 1);
+    expect(flooded.payloads.length).toBeLessThan(5000);
+    await until('the rest', () => flooded.payloads.length >= 5000);
+    for (const { socket } of [flooded, other]) socket.close();
+  });
+
+  test('the master of a bridge port is named', async () => {
+    const port = world.name.replace('nw', 'np');
+    const watch = expectValue(world.network.watchInterfaces(() => {}));
+    const links = watch.list();
+    const bridge = links.find(({ name }) => name === world.name.replace('nw', 'nb'));
+    expect(links.find(({ name }) => name === port)?.master).toBe(bridge?.index);
+    expect(bridge?.master).toBeUndefined();
+    expect(links.find(({ name }) => name === 'lo')).toMatchObject({ loopback: true, mac: undefined, broadcast: false });
+    watch.close();
+  });
+
+  test('many changes in one go are told once or few times', async () => {
+    let changes = 0;
+    const watch = expectValue(
+      world.network.watchInterfaces(() => {
+        changes++;
+      }),
+    );
+    const count = (): number =>
+      watch
+        .list()
+        .find(({ name }) => name === world.name)
+        ?.addresses.filter(({ prefixLength }) => prefixLength === 31).length ?? 0;
+    const commands = Array.from({ length: 200 }, (_, i) => `addr add 198.18.0.${i}/31 dev ${world.name}`);
+    ip('-batch -', `${commands.join('\n')}\n`);
+    await until('200 addresses', () => count() === 200);
+    expect(changes).toBeLessThan(20);
+    ip('-batch -', `${commands.map((command) => command.replace('addr add', 'addr del')).join('\n')}\n`);
+    await until('no address', () => count() === 0);
+    watch.close();
+  });
+
+  test('events that the kernel had to drop: everything is listed again', async () => {
+    const watch = expectValue(world.network.watchInterfaces(() => {}));
+    const index = watch.list().find(({ name }) => name === world.name)?.index;
+    // More events than the socket's buffer holds, while nothing reads it; the last ones are those that get lost.
+    const noise = Array.from({ length: 15_000 }, (_, i) => `link set ${world.name} mtu ${1400 + (i % 2)}`);
+    ip(
+      '-batch -',
+      `${[...noise, `addr add 198.18.7.1/24 dev ${world.name}`, `link set ${world.name} mtu 1500`].join('\n')}\n`,
+    );
+    const now = () => watch.list().find((link) => link.index === index);
+    await until('the address', () => now()?.addresses.some(({ prefixLength }) => prefixLength === 24) === true);
+    expect(now()?.mtu).toBe(1500);
+    ip(`addr del 198.18.7.1/24 dev ${world.name}`);
+    await until('it is gone', () => now()?.addresses.every(({ prefixLength }) => prefixLength !== 24) === true);
+    watch.close();
+  });
+
+  test('more groups than one socket may hold', () => {
+    const groups = Array.from({ length: 3000 }, (_, i) => addressOf(`ff02::1:ff77:${i.toString(16)}`));
+    const joined = (): number => readFileSync('/proc/net/igmp6', 'utf8').split('1ff77').length - 1;
+    for (const group of groups) expect(world.network.joinGroup(world.name, group)).toBeUndefined();
+    expect(joined()).toBe(3000);
+    for (const group of groups) world.network.leaveGroup(world.name, group);
+    expect(joined()).toBe(0);
+  });
+
+  test('all that was opened is closed again', async () => {
+    const open = (): string =>
+      execFileSync('ls', ['/proc/self/fd'.replace('self', `${process.pid}`)], { encoding: 'utf8' });
+    const before = open().split('\n').length;
+    for (let i = 0; i < 20; i++) {
+      const here = listen(world.network, world.name);
+      const watch = expectValue(world.network.watchInterfaces(() => {}));
+      world.network.joinGroup(world.name, addressOf('ff02::1:ff00:a7'));
+      world.network.leaveGroup(world.name, addressOf('ff02::1:ff00:a7'));
+      world.network.openFrameSocket(
+        { interfaceName: world.name, etherType: ETHER_TYPE, filter: [] },
+        { frame: () => {}, error: () => {} },
+      );
+      here.socket.close();
+      watch.close();
+    }
+    expect(open().split('\n').length).toBe(before);
+    await nextTurn();
+  });
+
+  test('the source address of a sent frame is what we wrote', async () => {
+    const here = listen(world.network, world.name);
+    const before = world.peer.received().length;
+    here.socket.send(frameOf(1, PEER_MAC, OWN_MAC));
+    await until('the frame', () => world.peer.received().length > before);
+    expect(world.peer.received().at(-1)?.subarray(6, 12)).toEqual(macAddressToBytes(OWN_MAC));
+    here.socket.close();
+  });
+});
