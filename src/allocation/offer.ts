@@ -1,0 +1,286 @@
+import type { Milliseconds } from '../base/clock.ts';
+import { formatIpAddress, type IpAddress, type IpFamily, ipAddress, sameIpAddress } from '../base/ip-address.ts';
+import type { ServiceRequest } from '../inventory/service-request.ts';
+import type { AddressBook } from './address-book.ts';
+import type { PoolEntry, PoolMap } from './pool-map.ts';
+import { addressNames, earliest, familyNames, nameSome, nameUse, type Refusal, refusal } from './refusal.ts';
+import { sharingObstacle, type Terms } from './sharing.ts';
+
+/*
+ * What could be given to a Service now. Nothing here changes anything: an offer is taken by joining its addresses in the book.
+ */
+
+/** A Service as it applies for addresses. */
+export interface Applicant {
+  readonly request: ServiceRequest;
+  readonly terms: Terms;
+  /** Its own already. */
+  readonly held: readonly IpAddress[];
+  /** That it must or would like to have, in its order: one, or both. */
+  readonly families: readonly IpFamily[];
+}
+export interface Market {
+  readonly pools: PoolMap;
+  readonly book: AddressBook;
+  readonly now: Milliseconds;
+}
+export type Offer =
+  | { readonly kind: 'given'; readonly addresses: readonly IpAddress[] }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+const given = (addresses: readonly IpAddress[]): Offer => ({ kind: 'given', addresses });
+const refused = (why: Refusal): Offer => ({ kind: 'refused', refusal: why });
+const isAddress = (address: IpAddress | undefined): address is IpAddress => address !== undefined;
+
+/** The addresses that the Service names; with PreferDualStack completed from the same pool. All of them or none. */
+export function offerWanted(market: Market, applicant: Applicant): Offer {
+  const { request, held, families } = applicant;
+  const wanted = request.wantedAddresses;
+  const mismatch = familyMismatch(applicant);
+  if (mismatch !== undefined) return refused(mismatch);
+  let home: PoolEntry | undefined;
+  for (const address of wanted) {
+    const entry = market.pools.poolOf(address);
+    const obstacle = wantedObstacle(market, applicant, address, entry);
+    if (obstacle !== undefined) return refused(obstacle);
+    if (home !== undefined && entry !== home)
+      return refused(
+        refusal(
+          'pool-not-allowed',
+          `${addressNames(wanted)} are in different pools; both addresses of a Service come from one pool, so ask for two of the same`,
+        ),
+      );
+    home = entry;
+  }
+  const others = families.filter((family) => !wanted.some((address) => address.family === family));
+  const completed = others.map((family) => {
+    const own = held.find((address) => address.family === family && market.pools.poolOf(address) === home);
+    return own ?? (home === undefined ? undefined : draw(market, applicant, home, family));
+  });
+  return given([...wanted, ...completed.filter(isAddress)]);
+}
+
+function familyMismatch({ request, families }: Applicant): Refusal | undefined {
+  const wanted = request.wantedAddresses;
+  const asked = wanted.map(({ family }) => family);
+  const fits = new Set(asked).size === asked.length && asked.every((family) => families.includes(family));
+  const enough = request.ipFamilyPolicy !== 'RequireDualStack' || asked.length === families.length;
+  if (fits && enough) return undefined;
+  const asks = wanted.length > 4 ? `${wanted.length} addresses` : `${addressNames(wanted)} (${familyNames(asked)})`;
+  return refusal(
+    'family-mismatch',
+    `asks for ${asks}, but the Service has ${familyNames(families)} (${request.ipFamilyPolicy}); ask for one address of each family it has`,
+  );
+}
+
+function wantedObstacle(
+  { pools, book, now }: Market,
+  { request, terms, held }: Applicant,
+  address: IpAddress,
+  entry: PoolEntry | undefined,
+): Refusal | undefined {
+  const text = formatIpAddress(address);
+  if (entry === undefined) {
+    const names = pools.liveNames;
+    const known = names.length === 0 ? 'no pool is configured' : `pools are: ${nameSome(names)}`;
+    return refusal(
+      'address-outside-pools',
+      `no pool contains ${text} (${known}); add it to a pool, or ask for another address`,
+    );
+  }
+  const name = entry.pool.name;
+  if (request.wantedPool !== undefined && request.wantedPool !== name)
+    return refusal(
+      'pool-not-allowed',
+      `asks for ${text}, which is in pool "${name}", and by annotation address-pool for pool "${request.wantedPool}"; make the two agree`,
+    );
+  if (held.some((own) => sameIpAddress(own, address))) return undefined;
+  if (entry.pool.retired)
+    return refusal(
+      'address-outside-pools',
+      `${text} was in pool "${name}", which is not in the configuration any more; ask for another address`,
+    );
+  if (!pools.allows(entry, request)) return refusal('pool-not-allowed', notServed(text, name));
+  switch (pools.exclusionOf(entry, address, request)) {
+    case 'reserved':
+      return refusal(
+        'address-in-use',
+        `${text} is reserved in pool "${name}"; ask for another address, or name this Service in the reservation`,
+      );
+    case 'buggy':
+      return refusal(
+        'address-outside-pools',
+        `pool "${name}" does not give ${text} (avoidBuggyIPs leaves out .0 and .255); ask for another address`,
+      );
+    case undefined:
+  }
+  const holding = book.holding(address);
+  const obstacle = holding === undefined ? undefined : sharingObstacle(holding, request.key, terms);
+  if (obstacle !== undefined)
+    return refusal(
+      terms.sharingKey === undefined ? 'address-in-use' : 'sharing-refused',
+      `${obstacle}; ask for another address, or give both Services the same allow-shared-ip key and different ports`,
+    );
+  const freed = book.lastFreed(address);
+  const space = entry[address.family];
+  if (freed === undefined || !space.rests(freed, request.key, now)) return undefined;
+  return refusal(
+    'address-in-use',
+    `${text} was freed by ${freed.by} and rests for ${entry.pool.reuseAfter / 1000} s (reuseAfter of pool "${name}"); it is given when that is over`,
+    space.dueAt(freed),
+  );
+}
+
+const notServed = (what: string, pool: string): string =>
+  `pool "${pool}" of ${what} does not serve this Service: its serviceAllocation names other namespaces or labels; widen it, or ask for another pool`;
+
+/** From the pool that the Service names, autoAssign or not. */
+export function offerFromWantedPool(market: Market, applicant: Applicant, name: string): Offer {
+  const entry = market.pools.named(name);
+  if (entry === undefined) {
+    const names = market.pools.liveNames;
+    const known = names.length === 0 ? 'no pool is configured' : `pools are: ${nameSome(names)}`;
+    return refused(
+      refusal(
+        'pool-not-allowed',
+        `annotation address-pool names "${name}", but there is no such pool (${known}); correct the name`,
+      ),
+    );
+  }
+  if (entry.pool.retired)
+    return refused(
+      refusal(
+        'pool-not-allowed',
+        `pool "${name}" is not in the configuration any more and gives no new addresses; name another pool`,
+      ),
+    );
+  if (!market.pools.allows(entry, applicant.request))
+    return refused(refusal('pool-not-allowed', notServed('annotation address-pool', name)));
+  return offerFromTiers(market, applicant, [[entry]]);
+}
+
+/** Nothing in particular is asked for: the Service's own reservation, then pinned pools, then those for everybody. */
+export function offerAny(market: Market, applicant: Applicant): Offer {
+  const { families, request } = applicant;
+  const homes = new Set(market.pools.reservationsOf(request).map(({ entry }) => entry));
+  for (const home of homes) {
+    const reserved = families.map((family) => drawReserved(market, applicant, home, family));
+    if (!reserved.some(isAddress)) continue;
+    const addresses = families
+      .map((family, i) => reserved[i] ?? draw(market, applicant, home, family))
+      .filter(isAddress);
+    if (addresses.length === families.length || request.ipFamilyPolicy === 'PreferDualStack') return given(addresses);
+  }
+  return offerFromTiers(market, applicant, market.pools.tiersFor(request));
+}
+
+/**
+ * The first pool that has all families; with PreferDualStack within each tier the first that has one of them, in the order
+ * of the Service's families. Both addresses of a Service always come from one pool.
+ */
+function offerFromTiers(market: Market, applicant: Applicant, tiers: readonly (readonly PoolEntry[])[]): Offer {
+  const { families, request } = applicant;
+  for (const tier of tiers) {
+    for (const entry of tier) {
+      const addresses = drawAll(market, applicant, entry);
+      if (addresses !== undefined) return given(addresses);
+    }
+    if (families.length < 2 || request.ipFamilyPolicy !== 'PreferDualStack') continue;
+    for (const family of families)
+      for (const entry of tier) {
+        const address = draw(market, applicant, entry, family);
+        if (address !== undefined) return given([address]);
+      }
+  }
+  return refused(shortage(market, applicant, tiers.flat(), families));
+}
+
+/** The addresses of the missing families, from the pool that the others are from. */
+export function offerMissing(
+  market: Market,
+  applicant: Applicant,
+  home: PoolEntry,
+  missing: readonly IpFamily[],
+): Offer {
+  const drawn = missing.map((family) => draw(market, applicant, home, family)).filter(isAddress);
+  if (drawn.length === missing.length) return given([...applicant.held, ...drawn]);
+  return refused(shortage(market, applicant, [home], missing));
+}
+
+function drawAll(market: Market, applicant: Applicant, entry: PoolEntry): readonly IpAddress[] | undefined {
+  const addresses: IpAddress[] = [];
+  for (const family of applicant.families) {
+    const address = draw(market, applicant, entry, family);
+    if (address === undefined) return undefined;
+    addresses.push(address);
+  }
+  return addresses;
+}
+
+/** One address: reserved for this Service, else shared under its key, else free. */
+function draw(market: Market, applicant: Applicant, entry: PoolEntry, family: IpFamily): IpAddress | undefined {
+  if (entry.pool.retired) return undefined;
+  const { request, terms } = applicant;
+  const space = entry[family];
+  return (
+    drawReserved(market, applicant, entry, family) ??
+    space.groupOf(terms)?.first(terms.ports, (address) => space.gives(address.value)) ??
+    space.next(request.key, market.now)
+  );
+}
+
+function drawReserved(
+  { pools, book, now }: Market,
+  { request }: Applicant,
+  entry: PoolEntry,
+  family: IpFamily,
+): IpAddress | undefined {
+  for (const { entry: home, range } of pools.reservationsOf(request)) {
+    if (home !== entry || range.family !== family) continue;
+    for (let value = range.first; value <= range.last; value++) {
+      const address = ipAddress(family, value);
+      const freed = book.lastFreed(address);
+      // A reservation may reach beyond its pool; what lies there is not the pool's to give.
+      if (pools.poolOf(address) !== entry) break;
+      if (book.holding(address) === undefined && !(freed !== undefined && entry[family].rests(freed, request.key, now)))
+        return address;
+    }
+  }
+  return undefined;
+}
+
+function shortage(
+  { pools, now }: Market,
+  { request }: Applicant,
+  looked: readonly PoolEntry[],
+  families: readonly IpFamily[],
+): Refusal {
+  const wanted = familyNames(families);
+  if (looked.length === 0) {
+    const names = pools.liveNames;
+    if (names.length === 0) return refusal('no-pool', 'no pool is configured; add one to `pools` in the ConfigMap');
+    return refusal(
+      'no-pool',
+      `no pool gives addresses to this Service unasked: each has autoAssign: false or serves other Services (${nameSome(names)}); ` +
+        'name one in annotation clarion.dev/address-pool, or widen its serviceAllocation',
+    );
+  }
+  const needsAll = request.ipFamilyPolicy !== 'PreferDualStack';
+  const has = (entry: PoolEntry, family: IpFamily): boolean => entry[family].total > 0n;
+  const fitting = looked.filter((entry) =>
+    needsAll ? families.every((f) => has(entry, f)) : families.some((f) => has(entry, f)),
+  );
+  if (fitting.length === 0)
+    return refusal(
+      'no-pool',
+      `no pool that may serve this Service has ${wanted} addresses to give${families.length > 1 ? ' (both must come from one pool)' : ''}: ` +
+        `looked at ${nameSome(looked.map(({ pool }) => pool.name))}; add ${wanted} addresses to one of them`,
+    );
+  const due = earliest(fitting.flatMap((entry) => families.map((family) => entry[family].dueAfter(now))));
+  const resting = due === undefined ? '' : '; freed addresses rest until reuseAfter is over and are given then';
+  return refusal(
+    'pool-exhausted',
+    `no free ${wanted} address: ${nameUse(fitting, families)}${resting}; enlarge a pool, or delete Services that need no address any more`,
+    due,
+  );
+}
