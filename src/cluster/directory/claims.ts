@@ -10,22 +10,33 @@ export const keyOf = (object: ClusterObject): ObjectKey => objectKey(object.kind
 interface Claim {
   readonly file: string;
   readonly object: ClusterObject;
+  /** The file no longer has it, but that may be a file half-written. */
+  readonly kept: boolean;
 }
 
-/** Which file defines which object. Of several that define the same, the first by name of file wins, then by line. */
+/**
+ * Which file defines which object. Of several that define the same, the first by name of file wins, then by line;
+ * one that is only kept gives way to any that is there (an object may move from file to file).
+ */
 export class ObjectClaims {
   readonly #claims = new Map<ObjectKey, readonly Claim[]>();
   readonly #keysOfFile = new Map<string, ReadonlySet<ObjectKey>>();
   readonly #contested = new Set<ObjectKey>();
 
+  /** Changes whenever `problems` does. */
+  contested = 0;
+
   /** What a file defines from now on; returns the keys whose winner is another object than before. */
-  replace(file: string, objects: readonly ClusterObject[]): ReadonlySet<ObjectKey> {
-    const own = new Map<ObjectKey, ClusterObject[]>();
-    for (const object of objects) {
-      const same = own.get(keyOf(object));
-      if (same === undefined) own.set(keyOf(object), [object]);
-      else same.push(object);
-    }
+  replace(file: string, present: readonly ClusterObject[], kept: readonly ClusterObject[]): ReadonlySet<ObjectKey> {
+    const own = new Map<ObjectKey, Claim[]>();
+    const claim = (object: ClusterObject, isKept: boolean): void => {
+      const key = keyOf(object);
+      const same = own.get(key);
+      if (same === undefined) own.set(key, [{ file, object, kept: isKept }]);
+      else same.push({ file, object, kept: isKept });
+    };
+    for (const object of present) claim(object, false);
+    for (const object of kept) claim(object, true);
     const before = this.#keysOfFile.get(file) ?? new Set<ObjectKey>();
     if (own.size > 0) this.#keysOfFile.set(file, new Set(own.keys()));
     else this.#keysOfFile.delete(file);
@@ -46,33 +57,37 @@ export class ObjectClaims {
   problems(): Problem[] {
     return [...this.#contested].sort().flatMap((key) => {
       const [first, ...others] = this.#claims.get(key) ?? [];
-      return others.map(({ object }): Problem => {
-        const name = `${object.kind} ${object.namespace === '' ? '' : `${object.namespace}/`}${object.name}`;
-        const { file, line } = first!.object.origin;
-        return {
-          severity: 'error',
-          file: object.origin.file,
-          line: object.origin.line,
-          column: 1,
-          code: 'duplicate-object',
-          object: name,
-          message: `${name} is defined in ${file}:${line} already. That one is used, this one is not. Delete one of them.`,
-        };
-      });
+      return others
+        .filter((claim) => !claim.kept)
+        .map(({ object }): Problem => {
+          const name = `${object.kind} ${object.namespace === '' ? '' : `${object.namespace}/`}${object.name}`;
+          const { file, line } = first!.object.origin;
+          return {
+            severity: 'error',
+            file: object.origin.file,
+            line: object.origin.line,
+            column: 1,
+            code: 'duplicate-object',
+            object: name,
+            message: `${name} is defined in ${file}:${line} already. That one is used, this one is not. Delete one of them.`,
+          };
+        });
     });
   }
 
-  #store(key: ObjectKey, file: string, own: readonly ClusterObject[]): void {
+  #store(key: ObjectKey, file: string, own: readonly Claim[]): void {
     const others = (this.#claims.get(key) ?? []).filter((claim) => claim.file !== file);
-    const all = [...others, ...own.map((object) => ({ file, object }))];
-    if (all.length > 1) {
-      all.sort((a, b) => compareText(a.file, b.file) || a.object.origin.line - b.object.origin.line);
-      this.#contested.add(key);
-    } else this.#contested.delete(key);
+    const all = [...others, ...own].sort(byPrecedence);
+    if (all.length > 1 || this.#contested.has(key)) this.contested++;
+    if (all.length > 1) this.#contested.add(key);
+    else this.#contested.delete(key);
     if (all.length === 0) this.#claims.delete(key);
     else this.#claims.set(key, all);
   }
 }
+
+const byPrecedence = (a: Claim, b: Claim): number =>
+  Number(a.kept) - Number(b.kept) || compareText(a.file, b.file) || a.object.origin.line - b.object.origin.line;
 
 /** By code unit: the same on every machine, whatever its locale. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -39,12 +39,12 @@ const PROBLEMS_OF_A_DOCUMENT = 5;
 const MOST_ALIASES = 10_000;
 const DEEPEST_NESTING = 100;
 
-/** `file` is the name for problems. Never throws, whatever the text; `previous` is what the same file gave before. */
-export function parseManifest(file: string, text: string, previous: ParsedManifest = EMPTY_MANIFEST): ParsedManifest {
+/** `file` is the name for problems. Never throws, whatever the text; `known` are documents of the same file from before. */
+export function parseManifest(file: string, text: string, known = EMPTY_MANIFEST.documents): ParsedManifest {
   const documents = new Map<string, ParsedDocument>();
   const parsed = cutDocuments(text).map((document) => {
-    const known = previous.documents.get(document.text);
-    const result = known === undefined ? parseOne(file, document) : moved(known, document.line);
+    const same = known.get(document.text);
+    const result = same === undefined ? parseOne(file, document) : moved(same, document.line);
     documents.set(document.text, result);
     return result;
   });

@@ -25,7 +25,7 @@ export function readDirectory(directory: string): {
     if (text.is === 'gone') return [];
     if (text.is === 'unreadable') return [fileProblem(path, text.code, text.message)];
     const manifest = parseManifest(path, text.text);
-    claims.replace(name, manifest.objects);
+    claims.replace(name, manifest.objects, []);
     for (const object of manifest.objects) lists.put(object.kind, keyOf(object), claims.winner(keyOf(object)));
     return manifest.problems;
   });

@@ -1,0 +1,121 @@
+import { type Clock, ms, seconds, type Timer } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
+import { INITIAL_LEASE, type LeaseEffect, type LeaseEvent, type LeaseTiming, step } from './lease.ts';
+import type { LeaseStore } from './ports.ts';
+
+interface LeaseOptions {
+  readonly store: LeaseStore;
+  readonly name: string;
+  /** For people; made unique by a random suffix, so that two processes of one name never take each other for themselves. */
+  readonly identity: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly timing?: LeaseTiming;
+  readonly onActive: () => void;
+  /** At once and in order: when this returns, the process must have stopped to act. */
+  readonly onStandby: () => void;
+}
+
+const DEFAULT_TIMING: LeaseTiming = { duration: seconds(15), renewDeadline: seconds(10), retryPeriod: seconds(2) };
+
+/** Takes part in the election of the active controller until stopped; stopping gives the lease back. */
+export function runLease(options: LeaseOptions): { stop(): Promise<void> } {
+  const { store, name, clock, random, logger, timing = DEFAULT_TIMING } = options;
+  const identity = `${options.identity}_${Buffer.from(random.bytes(4)).toString('hex')}`;
+  const config = { identity, timing };
+  let state = INITIAL_LEASE;
+  let retry: Timer | undefined;
+  let deadline: Timer | undefined;
+  let releasing: Promise<void> = Promise.resolve();
+  let failing = false;
+
+  const dispatch = (event: LeaseEvent): void => {
+    const result = step(state, event, config, clock.now());
+    state = result.state;
+    for (const effect of result.effects) perform(effect);
+  };
+
+  const perform = (effect: LeaseEffect): void => {
+    switch (effect.kind) {
+      case 'read':
+        void attempt(async () => ({ kind: 'was-read', found: await store.read(name) }));
+        return;
+      case 'write':
+        void attempt(() => write(effect));
+        return;
+      case 'release':
+        releasing = release();
+        return;
+      case 'wait': {
+        const jitter = 1 + random.fraction() / 5;
+        retry = clock.startTimer('lease retry', ms(effect.after * jitter), () => dispatch({ kind: 'due' }));
+        return;
+      }
+      case 'become-active':
+        logger.info('active controller now', { lease: name, identity });
+        options.onActive();
+        return;
+      case 'become-standby':
+        logger.info('standby controller now', { lease: name, identity });
+        options.onStandby();
+    }
+  };
+
+  const write = async ({ version, transitions, acquired }: LeaseEffect & { kind: 'write' }): Promise<LeaseEvent> => {
+    const begun = clock.now();
+    const renewed = microTime(clock.wallTime());
+    const durationSeconds = timing.duration / 1000;
+    const record = { holder: identity, durationSeconds, acquired: acquired ?? renewed, renewed, transitions };
+    if ((await store.write(name, record, version)) === 'conflict') return { kind: 'failed' };
+    deadline?.stop();
+    const left = ms(begun + timing.renewDeadline - clock.now());
+    if (state.role !== 'stopped')
+      deadline = clock.startTimer('lease deadline', left, () => dispatch({ kind: 'deadline-passed' }));
+    return { kind: 'was-written', begun };
+  };
+
+  /** Once stopped, a write that was under way may still succeed: it is given back too. */
+  const attempt = async (work: () => Promise<LeaseEvent>): Promise<void> => {
+    let event: LeaseEvent;
+    try {
+      event = await work();
+      failing = false;
+    } catch (thrown) {
+      if (!failing) logger.warn('the lease cannot be read or written', { lease: name, why: messageOf(thrown) });
+      failing = true;
+      event = { kind: 'failed' };
+    }
+    if (state.role === 'stopped' && event.kind === 'was-written') releasing = release();
+    else dispatch(event);
+  };
+
+  const release = async (): Promise<void> => {
+    try {
+      const found = await store.read(name);
+      if (found?.record.holder !== identity) return;
+      const renewed = microTime(clock.wallTime());
+      await store.write(name, { ...found.record, holder: '', durationSeconds: 1, renewed }, found.version);
+    } catch (thrown) {
+      logger.warn('the lease could not be given back; others take it when it runs out', {
+        lease: name,
+        why: messageOf(thrown),
+      });
+    }
+  };
+
+  dispatch({ kind: 'due' });
+  return {
+    async stop() {
+      retry?.stop();
+      deadline?.stop();
+      dispatch({ kind: 'stopped' });
+      await releasing;
+    },
+  };
+}
+
+/** As metav1.MicroTime writes it. */
+const microTime = (time: Date): string => time.toISOString().replace('Z', '000Z');
