@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -35,8 +35,10 @@ const hostOrder = (length: number, write: (view: DataView) => void): Uint8Array 
   return new Uint8Array(view.buffer);
 };
 
+const PROBE_ETHER_TYPE = 0x88b7;
+
 /** A packet socket without any code of ours but the addon: all protocols, no filter, our own frames marked as such. */
-function rawPeer(interfaceName: string): World['peer'] & { close(): void } {
+function rawPeer(interfaceName: string, etherType = ETHER_TYPE) {
   const addon = expectValue(loadAddon());
   const fd = addon.socket(17, 3, 0);
   const PACKET_OUTGOING = 4;
@@ -49,59 +51,59 @@ function rawPeer(interfaceName: string): World['peer'] & { close(): void } {
   const received: Uint8Array[] = [];
   const [buffer, sender] = [new Uint8Array(2048), new Uint8Array(20)];
   return {
-    send: (frame) => expect(addon.send(fd, frame)).toBe(frame.length),
-    received: () => {
+    send: (frame: Uint8Array): void => expect(addon.send(fd, frame)).toBe(frame.length),
+    trySend: (frame: Uint8Array): number => addon.send(fd, frame),
+    received: (): readonly Uint8Array[] => {
       for (;;) {
         const length = addon.receive(fd, buffer, sender);
         if (length < 0) return received;
-        const ours = buffer[12] === ETHER_TYPE >> 8 && buffer[13] === (ETHER_TYPE & 255);
+        const ours = buffer[12] === etherType >> 8 && buffer[13] === (etherType & 255);
         if (ours && sender[10] !== PACKET_OUTGOING) received.push(buffer.slice(0, length));
       }
     },
-    close: () => addon.close(fd),
+    close: (): number => addon.close(fd),
   };
 }
 
-/**
- * A veth whose other end is in a bridge with the peer: deleting one end of a veth deletes the other, and the peer must stay.
- */
+/** A veth; the peer is the other end. Deleting one end deletes the other, so the peer's socket is made anew with it. */
 let worlds = 0;
 function makeWorld(): World {
   const id = `${process.pid % 10_000}x${worlds++ % 100}`;
-  const name = `nw${id}`;
-  const [port, bridge] = [`np${id}`, `nb${id}`];
-  const peer = `nq${id}`;
+  const [name, far] = [`nw${id}`, `nq${id}`];
   let current = name;
+  let station: ReturnType<typeof rawPeer> | undefined;
+  /** Link up is not instantaneous: until the kernel has seen to it, frames are dropped. */
+  const linked = (): void => {
+    const near = rawPeer(current, PROBE_ETHER_TYPE);
+    const other = rawPeer(far, PROBE_ETHER_TYPE);
+    const probe = frameOf(0, undefined, undefined, PROBE_ETHER_TYPE);
+    for (const limit = performance.now() + 3000; performance.now() < limit; ) {
+      for (const end of [near, other]) end.trySend(probe);
+      if (near.received().length > 0 && other.received().length > 0) break;
+    }
+    for (const end of [near, other]) end.close();
+  };
   const create = (): void => {
     const commands = [
-      `link add ${name} address ${OWN_MAC} type veth peer name ${port}`,
-      `link set ${port} master ${bridge}`,
-      `link set ${port} up`,
+      `link add ${name} address ${OWN_MAC} type veth peer name ${far} address ${PEER_MAC}`,
+      `link set ${far} up`,
       `link set ${name} up`,
     ];
     ip('-batch -', `${commands.join('\n')}\n`);
     current = name;
+    station?.close();
+    station = rawPeer(far);
+    linked();
   };
-  // The kernel's own IPv6 stays out of the way of counts; without it there are no groups, so the interface under test has it.
-  ip(
-    '-batch -',
-    [
-      `link add ${bridge} type bridge mcast_snooping 0 forward_delay 0`,
-      `link add ${peer} address ${PEER_MAC} type veth peer name ${peer}b`,
-      `link set ${peer}b master ${bridge}`,
-      `link set ${bridge} up`,
-      `link set ${peer}b up`,
-      `link set ${peer} up`,
-      '',
-    ].join('\n'),
-  );
   create();
-  const station = rawPeer(peer);
   return {
     network: expectValue(linuxNetwork()),
     name,
-    peer: station,
-    setUp: (up) => ip(`link set ${current} ${up ? 'up' : 'down'}`),
+    peer: { send: (frame) => station?.send(frame), received: () => station?.received() ?? [] },
+    setUp: (up) => {
+      ip(`link set ${current} ${up ? 'up' : 'down'}`);
+      if (up) linked();
+    },
     setMac: (mac) => ip(`link set ${current} address ${mac}`),
     addAddress: (text) => ip(`addr add ${text} dev ${current}`),
     removeAddress: (text) => ip(`addr del ${text} dev ${current}`),
@@ -120,13 +122,12 @@ function makeWorld(): World {
         .map(([, , group]) => formatIpAddress(ipAddressFromBytes(Buffer.from(group ?? '', 'hex'))))
         .sort(),
     end: () => {
-      station.close();
-      for (const link of [current, bridge, peer])
-        try {
-          ip(`link del ${link}`);
-        } catch {
-          // A test may have deleted it.
-        }
+      station?.close();
+      try {
+        ip(`link del ${far}`);
+      } catch {
+        // A test deleted it.
+      }
     },
   };
 }
@@ -163,15 +164,13 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
       },
     );
     await new Promise((resolve) => flood.once('message', resolve));
-    let opened = 0;
-    for (const stop = performance.now() + 500; performance.now() < stop; opened++) {
+    for (let i = 0; i < 20; i++) {
       const here = listen(world.network, world.name, acceptOnly(1));
       await nextTurn();
       expect(here.payloads).toEqual([]);
       here.socket.close();
     }
     await flood.terminate();
-    expect(opened).toBeGreaterThan(20);
   });
 
   test('a frame of another VLAN is not for us, one with nothing but a priority is', async () => {
@@ -220,15 +219,16 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
     for (const { socket } of [flooded, other]) socket.close();
   });
 
-  test('the master of a bridge port is named', async () => {
-    const port = world.name.replace('nw', 'np');
+  test('the master of a bridge port is named; loopback is told from the rest', () => {
+    const bridge = world.name.replace('nw', 'nb');
+    ip('-batch -', `link add ${bridge} type bridge\nlink set ${world.name} master ${bridge}\n`);
     const watch = expectValue(world.network.watchInterfaces(() => {}));
-    const links = watch.list();
-    const bridge = links.find(({ name }) => name === world.name.replace('nw', 'nb'));
-    expect(links.find(({ name }) => name === port)?.master).toBe(bridge?.index);
-    expect(bridge?.master).toBeUndefined();
-    expect(links.find(({ name }) => name === 'lo')).toMatchObject({ loopback: true, mac: undefined, broadcast: false });
+    const link = (name: string) => watch.list().find((entry) => entry.name === name);
+    expect(link(world.name)?.master).toBe(link(bridge)?.index);
+    expect(link(bridge)?.master).toBeUndefined();
+    expect(link('lo')).toMatchObject({ loopback: true, mac: undefined, broadcast: false });
     watch.close();
+    ip(`link del ${bridge}`);
   });
 
   test('many changes in one go are told once or few times', async () => {
@@ -242,8 +242,8 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
       watch
         .list()
         .find(({ name }) => name === world.name)
-        ?.addresses.filter(({ prefixLength }) => prefixLength === 31).length ?? 0;
-    const commands = Array.from({ length: 200 }, (_, i) => `addr add 198.18.0.${i}/31 dev ${world.name}`);
+        ?.addresses.filter(({ prefixLength }) => prefixLength === 32).length ?? 0;
+    const commands = Array.from({ length: 200 }, (_, i) => `addr add 198.18.0.${i}/32 dev ${world.name}`);
     ip('-batch -', `${commands.join('\n')}\n`);
     await until('200 addresses', () => count() === 200);
     expect(changes).toBeLessThan(20);
@@ -278,10 +278,16 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
     expect(joined()).toBe(0);
   });
 
-  test('all that was opened is closed again', async () => {
-    const open = (): string =>
-      execFileSync('ls', ['/proc/self/fd'.replace('self', `${process.pid}`)], { encoding: 'utf8' });
-    const before = open().split('\n').length;
+  test('all that was opened is closed again', () => {
+    const sockets = (): number =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+        } catch {
+          return false; // The one that listed the folder.
+        }
+      }).length;
+    const before = sockets();
     for (let i = 0; i < 20; i++) {
       const here = listen(world.network, world.name);
       const watch = expectValue(world.network.watchInterfaces(() => {}));
@@ -294,8 +300,7 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
       here.socket.close();
       watch.close();
     }
-    expect(open().split('\n').length).toBe(before);
-    await nextTurn();
+    expect(sockets()).toBe(before);
   });
 
   test('the source address of a sent frame is what we wrote', async () => {
