@@ -20,7 +20,8 @@ export interface Layer2AddressReport {
     | { readonly kind: 'probing' }
     /** Probed, silent, waiting for something to serve. */
     | { readonly kind: 'prepared' }
-    | { readonly kind: 'announced'; readonly interfaces: readonly string[] }
+    /** `guessed`: no subnet covers the address and nothing was named, so all physical interfaces were taken. */
+    | { readonly kind: 'announced'; readonly interfaces: readonly string[]; readonly guessed?: true }
     | { readonly kind: 'no-interface' }
     /** Another machine answers: before we announced (silent, tried again), or while we do (defended). */
     | { readonly kind: 'conflict'; readonly mac: MacAddress; readonly interface: string; readonly defending: boolean };

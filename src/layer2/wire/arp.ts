@@ -3,7 +3,14 @@ import type { Decoded } from '../../base/decoded.ts';
 import { decoded, malformed } from '../../base/decoded.ts';
 import { type IpAddress, ipAddressFromBytes, ipAddressToBytes } from '../../base/ip-address.ts';
 import { type MacAddress, macAddressFromBytes, macAddressToBytes } from '../../base/mac-address.ts';
-import { ARP_HARDWARE_ETHERNET, ARP_HEADER, ARP_PACKET, ArpOperation, ETHERNET_HEADER, EtherType } from './constants.ts';
+import {
+  ARP_HARDWARE_ETHERNET,
+  ARP_HEADER,
+  ARP_PACKET,
+  ArpOperation,
+  ETHERNET_HEADER,
+  EtherType,
+} from './constants.ts';
 import {
   type EthernetHeader,
   type EthernetMalformed,

@@ -155,8 +155,7 @@ function cutsOf(spans: readonly Span[], words: number): readonly Cut[] {
     }
     const whole = { first: low > 0n ? from + 1n : from, last: high < rest ? to - 1n : to };
     if (low > 0n) partly(from, { first: low, last: rest });
-    if (whole.first <= whole.last)
-      cuts.push({ first: Number(whole.first), last: Number(whole.last), then: 'accept' });
+    if (whole.first <= whole.last) cuts.push({ first: Number(whole.first), last: Number(whole.last), then: 'accept' });
     if (high < rest) partly(to, { first: 0n, last: high });
   }
   return cuts;

@@ -16,8 +16,8 @@ import {
 import { ethernetHeaderOf, type Refusal } from './ethernet.ts';
 import {
   type Ipv6Malformed,
-  type Ipv6Other,
   Ipv6Offset,
+  type Ipv6Other,
   icmpv6Checksum,
   ipv6PayloadLength,
   isSolicitedNodeAt,

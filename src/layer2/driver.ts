@@ -1,0 +1,419 @@
+import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { environmentError } from '../base/errors.ts';
+import type { IpFamily } from '../base/ip-address.ts';
+import type { Logger } from '../base/logger.ts';
+import type { MacAddress } from '../base/mac-address.ts';
+import type { Random } from '../base/random.ts';
+import type { Layer2Settings } from '../config/config.ts';
+import type { InterfaceWatch, Network, NetworkError, NetworkInterface } from '../network/ports.ts';
+import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConflict, stepConflict } from './conflict.ts';
+import { type Layer2Counters, zeroCounters } from './counters.ts';
+import { DueQueue } from './due-queue.ts';
+import { GratuitousSchedule } from './gratuitous.ts';
+import {
+  type Held,
+  type HeldTimer,
+  isAnnounced,
+  newHeld,
+  type Presence,
+  reportOf,
+  rivalOf,
+  sameNames,
+  sameReport,
+  timerOf,
+} from './held.ts';
+import { interfaceChooser, type UsableInterface, usableInterfaces } from './interface-choice.ts';
+import { LinkDriver } from './link/driver.ts';
+import { logReports } from './report-log.ts';
+import type { Layer2AddressReport, Layer2Entry } from './table.ts';
+
+export type { Layer2Counters } from './counters.ts';
+
+/**
+ * Layer 2: makes the link believe that this node has the addresses of its table, and nothing else.
+ *
+ * Data: a `Held` for each address of the table, with its conflict state; a `LinkDriver` for each usable interface; a
+ * `Presence` where both meet, which is what a responder answers for and what the schedule announces. `apply` and netlink
+ * change who meets whom, frames and timers change the conflict state, and every entry point ends in `#settle`, which sends
+ * what is due, reports what changed and sets the one timer.
+ * Missing: who holds an address is decided before (election); nothing is sent when an address is given up.
+ * Standards: RFC 826, RFC 5227, RFC 4861, RFC 4862.
+ */
+export interface Layer2Options {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The addresses whose state changed; called within `apply`, and whenever something happens on a link. */
+  readonly onReport: (changed: readonly Layer2AddressReport[]) => void;
+  /** Use no others; undefined: all that are fit for it. */
+  readonly interfaces?: readonly string[];
+}
+
+/** So many frames are sent before anything received is looked at. */
+const SEND_AT_ONCE = 100;
+/** Filters that let too much pass are made narrow, and what failed is tried again, this long after. */
+const TIDY_DELAY = seconds(1);
+/** Until the first `apply`, when there is nothing to send anyway. */
+const NO_SETTINGS: Layer2Settings = {
+  gratuitous: { rounds: 0, interval: ms(0), refresh: ms(0), ratePerSecond: 0 },
+  conflictProbe: { count: 0, wait: ms(0) },
+};
+
+export class Layer2 {
+  readonly #options: Layer2Options;
+  readonly #watch: InterfaceWatch;
+  readonly #held: Readonly<Record<IpFamily, Map<bigint, Held>>> = { ipv4: new Map(), ipv6: new Map() };
+  readonly #links = new Map<string, LinkDriver<Presence>>();
+  /** Links whose sockets, filters or groups do not fit yet. */
+  readonly #unflushed = new Set<LinkDriver<Presence>>();
+  /** Interfaces on which no socket can be opened: as if they were not there, until the next try. */
+  readonly #broken = new Set<string>();
+  /** What failed on an interface last, so that only a change is logged. */
+  readonly #failures = new Map<string, string>();
+  readonly #changed = new Set<Held>();
+  readonly #timers = new DueQueue<HeldTimer | 'tidy'>();
+  readonly #schedule: GratuitousSchedule<Presence>;
+  readonly #counters = { ipv4: zeroCounters(), ipv6: zeroCounters() };
+  #interfaces: readonly NetworkInterface[] = [];
+  #ownMacs: ReadonlySet<MacAddress | undefined> = new Set();
+  #choose: ReturnType<typeof interfaceChooser> = interfaceChooser([], undefined);
+  #settings = NO_SETTINGS;
+  #wake: Timer | undefined;
+  #state: 'idle' | 'settling' | 'unsettled' | 'stopped' = 'idle';
+
+  /** Throws an environment error when the interfaces of the machine cannot be watched. */
+  constructor(options: Layer2Options) {
+    this.#options = options;
+    this.#schedule = new GratuitousSchedule(NO_SETTINGS.gratuitous, options.random, options.clock.now());
+    const watch = options.network.watchInterfaces(() => this.#interfacesChanged());
+    if (!watch.ok) throw environmentError(`cannot watch the network interfaces: ${watch.error.message}`);
+    this.#watch = watch.value;
+    this.#interfacesChanged();
+  }
+
+  /** The whole table, and the settings in force from now on. */
+  apply(entries: readonly Layer2Entry[], settings: Layer2Settings): void {
+    if (this.#state === 'stopped') return;
+    if (settings !== this.#settings) this.#schedule.configure(settings.gratuitous, this.#now());
+    this.#settings = settings;
+    const wanted = new Set<Held>();
+    for (const entry of entries) wanted.add(this.#applyEntry(entry));
+    for (const held of this.#all()) if (!wanted.has(held)) this.#remove(held);
+    this.#settle();
+  }
+
+  /** Of every address in the table, IPv4 first. */
+  reports(): readonly Layer2AddressReport[] {
+    return this.#all().map(reportOf);
+  }
+
+  counters(): Layer2Counters {
+    for (const link of this.#links.values()) link.countDropped();
+    return structuredClone({ arp: this.#counters.ipv4, ndp: this.#counters.ipv6 });
+  }
+
+  /** Silent from now on: sockets closed, groups left, no timer. */
+  stop(): void {
+    this.#state = 'stopped';
+    this.#wake?.stop();
+    this.#watch.close();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #now(): Milliseconds {
+    return this.#options.clock.now();
+  }
+
+  #all(): readonly Held[] {
+    return [...this.#held.ipv4.values(), ...this.#held.ipv6.values()];
+  }
+
+  #applyEntry(entry: Layer2Entry): Held {
+    const { family, value } = entry.address;
+    const held = this.#held[family].get(value);
+    if (held === undefined) {
+      const made = newHeld(entry);
+      this.#held[family].set(value, made);
+      this.#meet(made);
+      return made;
+    }
+    const before = held.entry;
+    held.entry = entry;
+    if (!sameNames(before.interfaces, entry.interfaces)) this.#meet(held);
+    if (before.state !== entry.state) this.#dispatch(held, { kind: 'wanted', hold: entry.state === 'hold' });
+    return held;
+  }
+
+  #remove(held: Held): void {
+    for (const presence of held.presences) this.#part(presence);
+    this.#stopTimers(held);
+    this.#changed.delete(held);
+    this.#held[held.address.family].delete(held.address.value);
+  }
+
+  #interfacesChanged(): void {
+    const interfaces = this.#watch.list();
+    if (this.#state === 'stopped' || interfaces === this.#interfaces) return;
+    this.#interfaces = interfaces;
+    this.#reviewInterfaces();
+    this.#settle();
+  }
+
+  #reviewInterfaces(): void {
+    const { interfaces: only, logger } = this.#options;
+    const usable = usableInterfaces(this.#interfaces, only).filter(({ name }) => !this.#broken.has(name));
+    this.#ownMacs = new Set(this.#interfaces.map(({ mac }) => mac));
+    this.#choose = interfaceChooser(usable, only);
+    const present = new Map(usable.map(({ name, index }) => [name, index]));
+    for (const link of [...this.#links.values()])
+      if (present.get(link.name) !== link.index) {
+        if (link.inUse) logger.warn('interface lost', { interface: link.name });
+        link.close();
+        this.#links.delete(link.name);
+        this.#unflushed.delete(link);
+      }
+    for (const link of usable) {
+      const driver = this.#links.get(link.name);
+      if (driver === undefined) this.#links.set(link.name, this.#newLink(link));
+      else if (driver.mac !== link.mac) this.#useMac(driver, link.mac);
+    }
+    for (const held of this.#all()) this.#meet(held);
+  }
+
+  #newLink(link: UsableInterface): LinkDriver<Presence> {
+    const { network, logger } = this.#options;
+    return new LinkDriver<Presence>(link, {
+      network,
+      logger,
+      isOwn: (mac) => this.#ownMacs.has(mac),
+      counters: this.#counters,
+      onRival: ({ held }, rival, claim) => {
+        this.#dispatch(held, { kind: 'rival-seen', rival, claim });
+        this.#settle();
+      },
+    });
+  }
+
+  #useMac(link: LinkDriver<Presence>, mac: MacAddress): void {
+    this.#options.logger.info('the MAC of an interface changed', { interface: link.name, mac });
+    link.useMac(mac);
+    for (const { presences } of this.#all())
+      for (const presence of presences)
+        if (presence.link === link && presence.answering) this.#schedule.claim(presence, this.#now());
+  }
+
+  /** Makes an address be on the interfaces that it should be on, and nowhere else. */
+  #meet(held: Held): void {
+    held.choice = this.#choose(held.address, held.entry.interfaces);
+    const links = held.choice.interfaces.flatMap((name) => this.#links.get(name) ?? []);
+    const before = held.presences;
+    const parting = before.filter(({ link }) => !links.includes(link));
+    held.presences = links.map((link) => before.find((one) => one.link === link) ?? this.#arrive(held, link));
+    for (const presence of parting) this.#part(presence);
+    this.#changed.add(held);
+    if (links.length === 0) {
+      held.conflict = undefined;
+      this.#stopTimers(held);
+      return;
+    }
+    if (held.conflict === undefined)
+      this.#take(held, startConflict(held.entry.state === 'hold', held.known, this.#settings.conflictProbe));
+    else if (isAnnounced(held.conflict)) this.#announce(held);
+    else if (held.conflict.kind === 'probing') {
+      this.#probe(held.presences.filter((presence) => !before.includes(presence)));
+      if (parting.some(({ probing }) => probing)) this.#probeSent(held);
+    }
+  }
+
+  /** The address is looked at there; announced or probed for it is by what follows. */
+  #arrive(held: Held, link: LinkDriver<Presence>): Presence {
+    const presence: Presence = { address: held.address, held, link, answering: false, probing: false };
+    link.watch(presence);
+    this.#unflushed.add(link);
+    return presence;
+  }
+
+  #part(presence: Presence): void {
+    this.#schedule.withdraw(presence);
+    if (this.#links.get(presence.link.name) !== presence.link) return;
+    presence.link.unwatch(presence);
+    this.#unflushed.add(presence.link);
+    this.#tidyLater();
+  }
+
+  #dispatch(held: Held, event: ConflictEvent): void {
+    if (held.conflict !== undefined) this.#take(held, stepConflict(held.conflict, event, this.#settings.conflictProbe));
+  }
+
+  #take(held: Held, { state, effects }: ConflictStep): void {
+    const began = rivalOf(state) !== undefined && rivalOf(held.conflict) === undefined;
+    if (began) this.#counters[held.address.family].conflicts++;
+    held.conflict = state;
+    held.known ||= state.kind === 'clear' || state.kind === 'announced';
+    this.#changed.add(held);
+    for (const effect of effects) this.#perform(held, effect);
+  }
+
+  #perform(held: Held, effect: ConflictEffect): void {
+    switch (effect.kind) {
+      case 'send-probe':
+        this.#probe(held.presences);
+        return;
+      case 'announce':
+        this.#announce(held);
+        return;
+      case 'withdraw':
+        for (const presence of held.presences) {
+          presence.answering = false;
+          this.#schedule.withdraw(presence);
+        }
+        return;
+      case 'defend':
+        for (const presence of held.presences) this.#schedule.announceOnce(presence, this.#now());
+        return;
+      case 'start-timer':
+        this.#timers.set(timerOf(held, effect.timer), ms(this.#now() + effect.after));
+        return;
+      case 'stop-timers':
+        this.#stopTimers(held);
+        return;
+    }
+  }
+
+  /** Answers for the address everywhere, and claims it where it did not. */
+  #announce(held: Held): void {
+    for (const presence of held.presences) {
+      if (presence.answering) continue;
+      presence.answering = true;
+      this.#schedule.claim(presence, this.#now());
+    }
+  }
+
+  #probe(presences: readonly Presence[]): void {
+    for (const presence of presences) {
+      presence.probing = true;
+      this.#schedule.probe(presence, this.#now());
+    }
+  }
+
+  #probeSent(held: Held): void {
+    if (!held.presences.some(({ probing }) => probing)) this.#dispatch(held, { kind: 'probe-sent' });
+  }
+
+  #stopTimers(held: Held): void {
+    for (const key of held.timers.values()) this.#timers.delete(key);
+  }
+
+  #tidyLater(): void {
+    if (!this.#timers.has('tidy')) this.#timers.set('tidy', ms(this.#now() + TIDY_DELAY));
+  }
+
+  /** Until nothing more is to be done now. A frame that arrives while we send makes another turn, not a nested one. */
+  #settle(): void {
+    if (this.#state === 'stopped') return;
+    if (this.#state !== 'idle') {
+      this.#state = 'unsettled';
+      return;
+    }
+    do {
+      this.#state = 'settling';
+      this.#flushLinks(false);
+      this.#runTimers();
+      this.#sendDue();
+    } while (this.#isUnsettled());
+    this.#state = 'idle';
+    this.#report();
+    this.#rearm();
+  }
+
+  /** Apart, because the compiler does not see that what is called above changes the state. */
+  #isUnsettled(): boolean {
+    return this.#state === 'unsettled';
+  }
+
+  #flushLinks(tidy: boolean): void {
+    const links = [...(tidy ? this.#links.values() : this.#unflushed)];
+    this.#unflushed.clear();
+    for (const link of links) {
+      const error = link.flush(tidy);
+      this.#noteFailure(link, error);
+      if (error === undefined) continue;
+      this.#tidyLater();
+      if (link.deaf) this.#broken.add(link.name);
+    }
+    if (links.some(({ name }) => this.#broken.has(name))) this.#reviewInterfaces();
+  }
+
+  #noteFailure({ name }: LinkDriver<Presence>, error: NetworkError | undefined): void {
+    if (this.#failures.get(name) === error?.code) return;
+    if (error === undefined) {
+      this.#failures.delete(name);
+      this.#options.logger.info('the interface works again', { interface: name });
+    } else {
+      this.#failures.set(name, error.code);
+      this.#options.logger.warn('cannot use all of an interface, trying again', {
+        interface: name,
+        error: error.message,
+      });
+    }
+  }
+
+  /** Filters narrow again, and another try of all that failed. */
+  #tidy(): void {
+    if (this.#broken.size > 0) {
+      this.#broken.clear();
+      this.#reviewInterfaces();
+    }
+    this.#flushLinks(true);
+  }
+
+  #runTimers(): void {
+    const now = this.#now();
+    for (let key = this.#timers.peek(now); key !== undefined; key = this.#timers.peek(now)) {
+      this.#timers.delete(key);
+      if (key === 'tidy') this.#tidy();
+      else this.#dispatch(key.held, { kind: 'expired', timer: key.timer });
+    }
+  }
+
+  #sendDue(): void {
+    const now = this.#now();
+    for (let sent = 0; sent < SEND_AT_ONCE; sent++) {
+      const task = this.#schedule.take(now);
+      if (task === undefined) return;
+      const { target } = task;
+      if (task.kind === 'announce') target.link.announce(target);
+      else {
+        target.link.probe(target);
+        target.probing = false;
+        this.#probeSent(target.held);
+      }
+    }
+  }
+
+  #rearm(): void {
+    const now = this.#now();
+    this.#wake?.stop();
+    const next = [this.#timers.nextDue(), this.#schedule.nextDue(now)].flatMap((due) => due ?? []);
+    this.#wake =
+      next.length === 0
+        ? undefined
+        : this.#options.clock.startTimer('layer2', ms(Math.max(0, Math.min(...next) - now)), () => this.#settle());
+  }
+
+  #report(): void {
+    const reports: Layer2AddressReport[] = [];
+    for (const held of this.#changed) {
+      const report = reportOf(held);
+      if (sameReport(held.reported, report.state)) continue;
+      held.reported = report.state;
+      reports.push(report);
+    }
+    this.#changed.clear();
+    if (reports.length === 0) return;
+    logReports(this.#options.logger, reports);
+    this.#options.onReport(reports);
+  }
+}

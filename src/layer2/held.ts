@@ -1,0 +1,86 @@
+import type { IpAddress } from '../base/ip-address.ts';
+import type { ConflictState, ConflictTimer, Rival } from './conflict.ts';
+import type { InterfaceChoice } from './interface-choice.ts';
+import type { LinkDriver } from './link/driver.ts';
+import type { Layer2AddressReport, Layer2Entry } from './table.ts';
+
+/** An address of the table, with all that the driver knows of it. */
+export interface Held {
+  readonly address: IpAddress;
+  entry: Layer2Entry;
+  choice: InterfaceChoice;
+  presences: Presence[];
+  /** Undefined: there is no interface for it. */
+  conflict: ConflictState | undefined;
+  /** Found free since it came into the table: not probed for again. */
+  known: boolean;
+  /** What was reported last. */
+  reported: Layer2AddressReport['state'] | undefined;
+  readonly timers: Map<ConflictTimer, HeldTimer>;
+}
+
+/** Where an address and an interface meet: what a responder looks up, and what the schedule announces. */
+export interface Presence {
+  readonly address: IpAddress;
+  readonly held: Held;
+  readonly link: LinkDriver<Presence>;
+  answering: boolean;
+  /** A probe of it waits for its turn. */
+  probing: boolean;
+}
+
+/** A timer of the conflict rules: one object for each, so that it is a key. */
+export interface HeldTimer {
+  readonly held: Held;
+  readonly timer: ConflictTimer;
+}
+
+export const newHeld = (entry: Layer2Entry): Held => ({
+  address: entry.address,
+  entry,
+  choice: { interfaces: [], guessed: false },
+  presences: [],
+  conflict: undefined,
+  known: false,
+  reported: undefined,
+  timers: new Map(),
+});
+
+export function timerOf(held: Held, timer: ConflictTimer): HeldTimer {
+  const known = held.timers.get(timer);
+  if (known !== undefined) return known;
+  const made = { held, timer };
+  held.timers.set(timer, made);
+  return made;
+}
+
+/** Who has the address instead of us, or besides us. */
+export function rivalOf(state: ConflictState | undefined): Rival | undefined {
+  return state === undefined || state.kind === 'clear' || state.kind === 'announced' ? undefined : state.rival;
+}
+
+/** True while the address is ours to answer for. */
+export const isAnnounced = (state: ConflictState | undefined): boolean =>
+  state?.kind === 'announced' || state?.kind === 'defending';
+
+export function reportOf({ address, choice, conflict, presences }: Held): Layer2AddressReport {
+  if (conflict === undefined) return { address, state: { kind: 'no-interface' } };
+  const rival = rivalOf(conflict);
+  if (rival !== undefined) return { address, state: { kind: 'conflict', ...rival, defending: isAnnounced(conflict) } };
+  if (conflict.kind === 'probing') return { address, state: { kind: 'probing' } };
+  if (conflict.kind === 'clear') return { address, state: { kind: 'prepared' } };
+  const interfaces = presences.map(({ link }) => link.name);
+  const guessed = choice.guessed ? ({ guessed: true } as const) : {};
+  return { address, state: { kind: 'announced', interfaces, ...guessed } };
+}
+
+export function sameReport(a: Layer2AddressReport['state'] | undefined, b: Layer2AddressReport['state']): boolean {
+  if (a?.kind === 'announced' && b.kind === 'announced')
+    return a.guessed === b.guessed && sameNames(a.interfaces, b.interfaces);
+  if (a?.kind === 'conflict' && b.kind === 'conflict')
+    return a.mac === b.mac && a.interface === b.interface && a.defending === b.defending;
+  return a?.kind === b.kind;
+}
+
+export const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
+  a === b || (a.length === b.length && a.every((name, i) => name === b[i]));

@@ -1,0 +1,74 @@
+import { type IpAddress, isLinkLocalIpv6, lastValueOf } from '../base/ip-address.ts';
+import { type IpRange, rangeContains, rangeOfPrefix } from '../base/ip-range.ts';
+import type { MacAddress } from '../base/mac-address.ts';
+import { prefixOf } from '../base/prefix.ts';
+import type { NetworkInterface } from '../network/ports.ts';
+
+/**
+ * On which interfaces an address is announced: those that the configuration names; else those in whose subnet it lies; else
+ * every physical one, with a warning. Names that do not exist here are left out, and never replaced by others: who names
+ * interfaces means only them.
+ */
+export interface InterfaceChoice {
+  /** Names, in order of index. */
+  readonly interfaces: readonly string[];
+  /** No subnet covers the address and nothing was named, so all physical interfaces were taken. */
+  readonly guessed: boolean;
+}
+
+export type UsableInterface = NetworkInterface & { readonly mac: MacAddress };
+
+/** MetalLB's announcedInterfacesToExclude: links of container networks, where no router of the site is. */
+const NOT_PHYSICAL = /^(docker|cbr|dummy|virbr|lxcbr|veth|cali|tunl|flannel|kube-ipvs|cni|nodelocaldns|lxc)|^lo$/;
+
+/**
+ * Up, able to broadcast, with a MAC, and not the port of a bridge or bond. `only` (the command line's --interface) is the
+ * widest set that may ever be used; undefined: no restriction.
+ */
+export function usableInterfaces(
+  interfaces: readonly NetworkInterface[],
+  only: readonly string[] | undefined,
+): readonly UsableInterface[] {
+  return interfaces.filter(
+    (link): link is UsableInterface =>
+      link.up &&
+      link.broadcast &&
+      !link.loopback &&
+      link.master === undefined &&
+      link.mac !== undefined &&
+      (only === undefined || only.includes(link.name)),
+  );
+}
+
+/** Made once for each state of the interfaces, asked once for each address. */
+export function interfaceChooser(
+  usable: readonly UsableInterface[],
+  only: readonly string[] | undefined,
+): (address: IpAddress, named: readonly string[]) => InterfaceChoice {
+  const subnets = usable.flatMap((link) => subnetsOf(link).map((range) => ({ range, name: link.name })));
+  // Whoever names interfaces on the command line has judged for himself which are physical.
+  const physical = usable.filter(({ name }) => only !== undefined || !NOT_PHYSICAL.test(name));
+  const guessed = {
+    ipv4: { interfaces: physical.map(({ name }) => name), guessed: true },
+    // Without any IPv6 address, IPv6 is switched off on the interface.
+    ipv6: { interfaces: physical.filter(hasIpv6).map(({ name }) => name), guessed: true },
+  };
+  return (address, named) => {
+    if (named.length > 0)
+      return { interfaces: usable.filter(({ name }) => named.includes(name)).map(({ name }) => name), guessed: false };
+    const covering = new Set<string>();
+    for (const { range, name } of subnets) if (rangeContains(range, address)) covering.add(name);
+    return covering.size > 0 ? { interfaces: [...covering], guessed: false } : guessed[address.family];
+  };
+}
+
+const hasIpv6 = ({ addresses }: NetworkInterface): boolean =>
+  addresses.some(({ address }) => address.family === 'ipv6');
+
+/** Host routes cover nothing but themselves, and every interface has fe80::/64: neither says where an address belongs. */
+function subnetsOf({ addresses }: NetworkInterface): readonly IpRange[] {
+  return addresses
+    .filter(({ address }) => !isLinkLocalIpv6(address))
+    .map(({ address, prefixLength }) => rangeOfPrefix(prefixOf(address, prefixLength)))
+    .filter(({ family, first, last }) => first !== last && last - first !== lastValueOf(family));
+}
