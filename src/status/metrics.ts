@@ -112,8 +112,47 @@ export class Metrics {
   }
 
   #layer2Counters(counters: () => Layer2Counters | undefined): void {
-    // LAYER2-COUNTERS
-    void counters;
+    const both = (
+      name: string,
+      help: string,
+      read: (of: Layer2Counters['arp']) => number | Readonly<Record<string, number>>,
+    ): void => {
+      const labelNames = name === 'clarion_layer2_dropped_total' ? ['protocol', 'reason'] : ['protocol'];
+      const counter = new Counter({
+        name,
+        help,
+        labelNames,
+        registers: [this.#registry],
+        collect() {
+          counter.reset();
+          for (const [protocol, of] of Object.entries(counters() ?? {})) {
+            const value = read(of);
+            if (typeof value === 'number') counter.inc({ protocol }, value);
+            else for (const [reason, count] of Object.entries(value)) counter.inc({ protocol, reason }, count);
+          }
+        },
+      });
+    };
+    both(
+      'clarion_layer2_received_total',
+      'ARP and NDP frames that the filter in the kernel let pass',
+      (of) => of.received,
+    );
+    both('clarion_layer2_answered_total', 'Requests for held addresses that were answered', (of) => of.answered);
+    both('clarion_layer2_dropped_total', 'Frames not answered, by reason', (of) => of.dropped);
+    both(
+      'clarion_layer2_kernel_dropped_total',
+      'Frames lost since the process did not read in time',
+      (of) => of.droppedByKernel,
+    );
+    both('clarion_layer2_gratuitous_sent_total', 'Gratuitous ARP frames and unsolicited NA', (of) => of.gratuitousSent);
+    both('clarion_layer2_probes_sent_total', 'Conflict probes', (of) => of.probesSent);
+    both(
+      'clarion_layer2_conflicts_total',
+      'How often another machine was found to use an address',
+      (of) => of.conflicts,
+    );
+    both('clarion_layer2_send_errors_total', 'Frames that could not be sent', (of) => of.sendErrors);
   }
 
   #gauge(
