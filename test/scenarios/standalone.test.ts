@@ -131,7 +131,7 @@ describe('a Service and its address', () => {
 
 describe('a configuration that changes', () => {
   test('a typo in one pool disables that pool only, also after a restart of everything', async () => {
-    const two = `${POOL}- name: lab\n  addresses: [198.51.100.0/28]\n`;
+    const two = `${POOL}- name: lab\n  autoAssign: false\n  addresses: [198.51.100.0/28]\n`;
     scenario.cluster.put(configMap(two), node('a'), service('web'), endpointSlice('web', ['a']));
     scenario.cluster.put(service('lab', { annotations: { 'metallb.io/address-pool': 'lab' } }));
     await start('a');
