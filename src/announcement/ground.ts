@@ -27,7 +27,7 @@ export interface Ground {
 }
 
 /** Addresses with the same advertisements. */
-export interface Plot {
+interface Plot {
   /** By at least one protocol, for every Service of the address. */
   readonly advertised: boolean;
   nodes(serving: Serving, address: IpAddress): readonly NodeVerdict[];

@@ -11,7 +11,7 @@ import type { ClusterNode } from '../../src/inventory/node.ts';
 import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
 
 /** Values for the tests of announcement, every field filled in so that a test names only what it is about. */
-export const ip = (text: string): IpAddress => {
+const ip = (text: string): IpAddress => {
   const parsed = parseIpAddress(text);
   if (!parsed.ok) throw new Error(parsed.error);
   return parsed.value;
