@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../base/clock.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { IpRange } from '../base/ip-range.ts';
-import type { Labels, LabelSelector } from '../base/label-selector.ts';
+import type { LabelSelector, Labels } from '../base/label-selector.ts';
 
 /**
  * The configuration as values, every default filled in and every reference resolved. Elements that were bad are not in it.
