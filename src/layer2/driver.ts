@@ -2,10 +2,9 @@ import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/
 import { environmentError } from '../base/errors.ts';
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
-import type { MacAddress } from '../base/mac-address.ts';
 import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
-import type { InterfaceWatch, Network, NetworkError, NetworkInterface } from '../network/ports.ts';
+import type { InterfaceWatch, Network, NetworkInterface } from '../network/ports.ts';
 import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConflict, stepConflict } from './conflict.ts';
 import { type Layer2Counters, zeroCounters } from './counters.ts';
 import { DueQueue } from './due-queue.ts';
@@ -22,8 +21,8 @@ import {
   sameReport,
   timerOf,
 } from './held.ts';
-import { interfaceChooser, type UsableInterface, usableInterfaces } from './interface-choice.ts';
-import { LinkDriver } from './link/driver.ts';
+import type { LinkDriver } from './link/driver.ts';
+import { LinkSet } from './link/link-set.ts';
 import { logReports } from './report-log.ts';
 import type { Layer2AddressReport, Layer2Entry } from './table.ts';
 
@@ -32,7 +31,7 @@ export type { Layer2Counters } from './counters.ts';
 /**
  * Layer 2: makes the link believe that this node has the addresses of its table, and nothing else.
  *
- * Data: a `Held` for each address of the table, with its conflict state; a `LinkDriver` for each usable interface; a
+ * Data: a `Held` for each address of the table, with its conflict state; a `LinkSet` of the usable interfaces; a
  * `Presence` where both meet, which is what a responder answers for and what the schedule announces. `apply` and netlink
  * change who meets whom, frames and timers change the conflict state, and every entry point ends in `#settle`, which sends
  * what is due, reports what changed and sets the one timer.
@@ -64,20 +63,12 @@ export class Layer2 {
   readonly #options: Layer2Options;
   readonly #watch: InterfaceWatch;
   readonly #held: Readonly<Record<IpFamily, Map<bigint, Held>>> = { ipv4: new Map(), ipv6: new Map() };
-  readonly #links = new Map<string, LinkDriver<Presence>>();
-  /** Links whose sockets, filters or groups do not fit yet. */
-  readonly #unflushed = new Set<LinkDriver<Presence>>();
-  /** Interfaces on which no socket can be opened: as if they were not there, until the next try. */
-  readonly #broken = new Set<string>();
-  /** What failed on an interface last, so that only a change is logged. */
-  readonly #failures = new Map<string, string>();
+  readonly #links: LinkSet<Presence>;
   readonly #changed = new Set<Held>();
   readonly #timers = new DueQueue<HeldTimer | 'tidy'>();
   readonly #schedule: GratuitousSchedule<Presence>;
   readonly #counters = { ipv4: zeroCounters(), ipv6: zeroCounters() };
-  #interfaces: readonly NetworkInterface[] = [];
-  #ownMacs: ReadonlySet<MacAddress | undefined> = new Set();
-  #choose: ReturnType<typeof interfaceChooser> = interfaceChooser([], undefined);
+  #interfaces: readonly NetworkInterface[] | undefined;
   #settings = NO_SETTINGS;
   #wake: Timer | undefined;
   #state: 'idle' | 'settling' | 'unsettled' | 'stopped' = 'idle';
@@ -85,6 +76,15 @@ export class Layer2 {
   /** Throws an environment error when the interfaces of the machine cannot be watched. */
   constructor(options: Layer2Options) {
     this.#options = options;
+    this.#links = new LinkSet<Presence>({
+      ...options,
+      counters: this.#counters,
+      only: options.interfaces,
+      onRival: ({ held }, rival, claim) => {
+        this.#dispatch(held, { kind: 'rival-seen', rival, claim });
+        this.#settle();
+      },
+    });
     this.#schedule = new GratuitousSchedule(NO_SETTINGS.gratuitous, options.random, options.clock.now());
     const watch = options.network.watchInterfaces(() => this.#interfacesChanged());
     if (!watch.ok) throw environmentError(`cannot watch the network interfaces: ${watch.error.message}`);
@@ -109,7 +109,7 @@ export class Layer2 {
   }
 
   counters(): Layer2Counters {
-    for (const link of this.#links.values()) link.countDropped();
+    this.#links.countDropped();
     return structuredClone({ arp: this.#counters.ipv4, ndp: this.#counters.ipv6 });
   }
 
@@ -118,8 +118,7 @@ export class Layer2 {
     this.#state = 'stopped';
     this.#wake?.stop();
     this.#watch.close();
-    for (const link of this.#links.values()) link.close();
-    this.#links.clear();
+    this.#links.close();
   }
 
   #now(): Milliseconds {
@@ -157,57 +156,22 @@ export class Layer2 {
     const interfaces = this.#watch.list();
     if (this.#state === 'stopped' || interfaces === this.#interfaces) return;
     this.#interfaces = interfaces;
-    this.#reviewInterfaces();
+    const moved = this.#links.update(interfaces);
+    this.#meetAll();
+    for (const { presences } of this.#all())
+      for (const presence of presences)
+        if (presence.answering && moved.includes(presence.link)) this.#schedule.claim(presence, this.#now());
     this.#settle();
   }
 
-  #reviewInterfaces(): void {
-    const { interfaces: only, logger } = this.#options;
-    const usable = usableInterfaces(this.#interfaces, only).filter(({ name }) => !this.#broken.has(name));
-    this.#ownMacs = new Set(this.#interfaces.map(({ mac }) => mac));
-    this.#choose = interfaceChooser(usable, only);
-    const present = new Map(usable.map(({ name, index }) => [name, index]));
-    for (const link of [...this.#links.values()])
-      if (present.get(link.name) !== link.index) {
-        if (link.inUse) logger.warn('interface lost', { interface: link.name });
-        link.close();
-        this.#links.delete(link.name);
-        this.#unflushed.delete(link);
-      }
-    for (const link of usable) {
-      const driver = this.#links.get(link.name);
-      if (driver === undefined) this.#links.set(link.name, this.#newLink(link));
-      else if (driver.mac !== link.mac) this.#useMac(driver, link.mac);
-    }
+  #meetAll(): void {
     for (const held of this.#all()) this.#meet(held);
-  }
-
-  #newLink(link: UsableInterface): LinkDriver<Presence> {
-    const { network, logger } = this.#options;
-    return new LinkDriver<Presence>(link, {
-      network,
-      logger,
-      isOwn: (mac) => this.#ownMacs.has(mac),
-      counters: this.#counters,
-      onRival: ({ held }, rival, claim) => {
-        this.#dispatch(held, { kind: 'rival-seen', rival, claim });
-        this.#settle();
-      },
-    });
-  }
-
-  #useMac(link: LinkDriver<Presence>, mac: MacAddress): void {
-    this.#options.logger.info('the MAC of an interface changed', { interface: link.name, mac });
-    link.useMac(mac);
-    for (const { presences } of this.#all())
-      for (const presence of presences)
-        if (presence.link === link && presence.answering) this.#schedule.claim(presence, this.#now());
   }
 
   /** Makes an address be on the interfaces that it should be on, and nowhere else. */
   #meet(held: Held): void {
-    held.choice = this.#choose(held.address, held.entry.interfaces);
-    const links = held.choice.interfaces.flatMap((name) => this.#links.get(name) ?? []);
+    held.choice = this.#links.choose(held.address, held.entry.interfaces);
+    const links = this.#links.linksOf(held.choice);
     const before = held.presences;
     const parting = before.filter(({ link }) => !links.includes(link));
     held.presences = links.map((link) => before.find((one) => one.link === link) ?? this.#arrive(held, link));
@@ -230,16 +194,13 @@ export class Layer2 {
   /** The address is looked at there; announced or probed for it is by what follows. */
   #arrive(held: Held, link: LinkDriver<Presence>): Presence {
     const presence: Presence = { address: held.address, held, link, answering: false, probing: false };
-    link.watch(presence);
-    this.#unflushed.add(link);
+    this.#links.watch(link, presence);
     return presence;
   }
 
   #part(presence: Presence): void {
     this.#schedule.withdraw(presence);
-    if (this.#links.get(presence.link.name) !== presence.link) return;
-    presence.link.unwatch(presence);
-    this.#unflushed.add(presence.link);
+    this.#links.unwatch(presence.link, presence);
     this.#tidyLater();
   }
 
@@ -319,7 +280,7 @@ export class Layer2 {
     }
     do {
       this.#state = 'settling';
-      this.#flushLinks(false);
+      this.#flushLinks();
       this.#runTimers();
       this.#sendDue();
     } while (this.#isUnsettled());
@@ -333,39 +294,17 @@ export class Layer2 {
     return this.#state === 'unsettled';
   }
 
-  #flushLinks(tidy: boolean): void {
-    const links = [...(tidy ? this.#links.values() : this.#unflushed)];
-    this.#unflushed.clear();
-    for (const link of links) {
-      const error = link.flush(tidy);
-      this.#noteFailure(link, error);
-      if (error === undefined) continue;
-      this.#tidyLater();
-      if (link.deaf) this.#broken.add(link.name);
-    }
-    if (links.some(({ name }) => this.#broken.has(name))) this.#reviewInterfaces();
-  }
-
-  #noteFailure({ name }: LinkDriver<Presence>, error: NetworkError | undefined): void {
-    if (this.#failures.get(name) === error?.code) return;
-    if (error === undefined) {
-      this.#failures.delete(name);
-      this.#options.logger.info('the interface works again', { interface: name });
-    } else {
-      this.#failures.set(name, error.code);
-      this.#options.logger.warn('cannot use all of an interface, trying again', {
-        interface: name,
-        error: error.message,
-      });
-    }
+  #flushLinks(tidy = false): void {
+    const { retry, lost } = this.#links.flush(tidy);
+    if (retry) this.#tidyLater();
+    if (!lost) return;
+    this.#meetAll();
+    this.#flushLinks();
   }
 
   /** Filters narrow again, and another try of all that failed. */
   #tidy(): void {
-    if (this.#broken.size > 0) {
-      this.#broken.clear();
-      this.#reviewInterfaces();
-    }
+    if (this.#links.mend()) this.#meetAll();
     this.#flushLinks(true);
   }
 

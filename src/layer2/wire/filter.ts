@@ -92,13 +92,13 @@ function acceptMembers(spans: readonly Span[], words: number, offset: number): r
 /** From this value of the word on: accept, go on, or look at the words after it. */
 interface Piece {
   readonly from: number;
-  readonly then: 'accept' | 'go-on' | readonly Span[];
+  readonly rule: 'accept' | 'go-on' | readonly Span[];
 }
 
 function wordTree(spans: readonly Span[], words: number, offset: number): readonly BpfInstruction[] {
-  const leaf = ({ then }: Piece): readonly BpfInstruction[] => {
-    if (then === 'accept') return [ACCEPT];
-    return then === 'go-on' ? [GO_ON] : wordTree(then, words - 1, offset + 4);
+  const leaf = ({ rule }: Piece): readonly BpfInstruction[] => {
+    if (rule === 'accept') return [ACCEPT];
+    return rule === 'go-on' ? [GO_ON] : wordTree(rule, words - 1, offset + 4);
   };
   const branch = (pieces: readonly Piece[]): readonly BpfInstruction[] => {
     if (pieces.length === 1) return leaf(pieces[0]!);
@@ -118,12 +118,12 @@ function wordTree(spans: readonly Span[], words: number, offset: number): readon
 function piecesOf(spans: readonly Span[], words: number): readonly Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
-  for (const { first, last, then } of cutsOf(spans, words)) {
-    if (first > end) pieces.push({ from: end, then: 'go-on' });
-    pieces.push({ from: first, then });
+  for (const { first, last, rule } of cutsOf(spans, words)) {
+    if (first > end) pieces.push({ from: end, rule: 'go-on' });
+    pieces.push({ from: first, rule });
     end = last + 1;
   }
-  if (end <= 0xffffffff) pieces.push({ from: end, then: 'go-on' });
+  if (end <= 0xffffffff) pieces.push({ from: end, rule: 'go-on' });
   return pieces;
 }
 
@@ -131,7 +131,7 @@ function piecesOf(spans: readonly Span[], words: number): readonly Piece[] {
 interface Cut {
   readonly first: number;
   readonly last: number;
-  readonly then: 'accept' | readonly Span[];
+  readonly rule: 'accept' | readonly Span[];
 }
 
 /** Cuts the spans at the borders of their first word: ascending, one cut for each word that only the next words decide. */
@@ -141,10 +141,10 @@ function cutsOf(spans: readonly Span[], words: number): readonly Cut[] {
   const cuts: Cut[] = [];
   const partly = (word: bigint, span: Span): void => {
     const previous = cuts.at(-1);
-    const same = previous !== undefined && previous.then !== 'accept' && previous.first === Number(word);
-    const inside = same ? [...previous.then, span] : [span];
+    const same = previous !== undefined && previous.rule !== 'accept' && previous.first === Number(word);
+    const inside = same ? [...previous.rule, span] : [span];
     if (same) cuts.pop();
-    cuts.push({ first: Number(word), last: Number(word), then: inside });
+    cuts.push({ first: Number(word), last: Number(word), rule: inside });
   };
   for (const span of spans) {
     const [from, to] = [span.first >> shift, span.last >> shift];
@@ -155,7 +155,7 @@ function cutsOf(spans: readonly Span[], words: number): readonly Cut[] {
     }
     const whole = { first: low > 0n ? from + 1n : from, last: high < rest ? to - 1n : to };
     if (low > 0n) partly(from, { first: low, last: rest });
-    if (whole.first <= whole.last) cuts.push({ first: Number(whole.first), last: Number(whole.last), then: 'accept' });
+    if (whole.first <= whole.last) cuts.push({ first: Number(whole.first), last: Number(whole.last), rule: 'accept' });
     if (high < rest) partly(to, { first: 0n, last: high });
   }
   return cuts;
