@@ -30,6 +30,8 @@ export interface SpeakerFacts {
  */
 export class Metrics {
   readonly #registry = new Registry();
+  #askSpeaker: (() => Promise<SpeakerFacts>) | undefined;
+  #speakerFacts: SpeakerFacts | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'clarion_' });
@@ -79,31 +81,28 @@ export class Metrics {
   }
 
   speaker(facts: () => Promise<SpeakerFacts>): void {
-    // One question to the wire thread serves all metrics of a scrape.
-    let current: SpeakerFacts | undefined;
-    this.#gauge(
-      'clarion_wire_thread_up',
-      'The thread that answers ARP and NDP lives (1) or does not answer (0)',
-      [],
-      async (set) => {
-        current = await facts();
-        set({}, current.layer2 === undefined ? 0 : 1);
-      },
+    this.#askSpeaker = facts;
+    const known = (): SpeakerFacts | undefined => this.#speakerFacts;
+    const gauge = this.#gauge.bind(this);
+    gauge('clarion_wire_thread_up', 'The thread that answers ARP and NDP lives (1) or does not answer (0)', [], (set) =>
+      set({}, known()?.layer2 === undefined ? 0 : 1),
     );
-    this.#gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
-      for (const kind of ['announced', 'prepared', 'probing', 'no-interface', 'conflict'] as const)
-        set({ state: kind }, current?.wire.filter(({ layer2 }) => layer2?.kind === kind).length ?? 0);
+    gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
+      for (const state of LAYER2_STATES)
+        set({ state }, known()?.wire.filter(({ layer2 }) => layer2?.kind === state).length ?? 0);
     });
-    this.#gauge('clarion_addresses_barred', 'Addresses that no node may announce, by reason', ['reason'], (set) => {
+    gauge('clarion_addresses_barred', 'Addresses that no node may announce, by reason', ['reason'], (set) => {
       const counts = new Map<string, number>();
-      for (const { barred } of current?.verdicts ?? [])
+      for (const { barred } of known()?.verdicts ?? [])
         if (barred !== undefined) counts.set(barred, (counts.get(barred) ?? 0) + 1);
       for (const [reason, count] of counts) set({ reason }, count);
     });
-    this.#layer2Counters(() => current?.layer2);
+    this.#layer2Counters(() => known()?.layer2);
   }
 
-  text(): Promise<string> {
+  async text(): Promise<string> {
+    // One question to the wire thread serves all metrics of a scrape.
+    this.#speakerFacts = await this.#askSpeaker?.();
     return this.#registry.metrics();
   }
 
@@ -159,20 +158,21 @@ export class Metrics {
     name: string,
     help: string,
     labelNames: string[],
-    collect: (set: (labels: Record<string, string>, value: number) => void) => void | Promise<void>,
+    collect: (set: (labels: Record<string, string>, value: number) => void) => void,
   ): void {
     const gauge = new Gauge({
       name,
       help,
       labelNames,
       registers: [this.#registry],
-      async collect() {
+      collect() {
         gauge.reset();
-        await collect((labels, value) => gauge.set(labels, value));
+        collect((labels, value) => gauge.set(labels, value));
       },
     });
   }
 }
 
+const LAYER2_STATES = ['announced', 'prepared', 'probing', 'no-interface', 'conflict'] as const;
 const LARGEST = BigInt(Number.MAX_SAFE_INTEGER);
 const saturated = (count: bigint): number => Number(count > LARGEST ? LARGEST : count);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/base/logger.ts';
+import { zeroCounters } from '../../src/layer2/counters.ts';
 import { Metrics } from '../../src/status/metrics.ts';
 import { StatusServer } from '../../src/status/server.ts';
 
@@ -19,6 +20,11 @@ beforeEach(async () => {
   failures = [];
   const metrics = new Metrics();
   metrics.controller(() => undefined);
+  metrics.speaker(async () => ({
+    verdicts: [],
+    wire: [{ layer2: { kind: 'announced', interfaces: ['eth0'] } }, { layer2: undefined }],
+    layer2: { arp: { ...zeroCounters(), received: 7 }, ndp: zeroCounters() },
+  }));
   server = new StatusServer({
     metrics,
     healthy: () => failures,
@@ -56,6 +62,9 @@ test('/readyz and /metrics answer, other paths say what there is', async () => {
   expect(await ask({ socketPath, path: '/readyz' })).toMatchObject({ status: 200 });
   const metrics = await ask({ socketPath, path: '/metrics' });
   expect(metrics.body).toContain('clarion_config_generation 0');
+  expect(metrics.body).toContain('clarion_wire_thread_up 1');
+  expect(metrics.body).toContain('clarion_layer2_addresses{state="announced"} 1');
+  expect(metrics.body).toContain('clarion_layer2_received_total{protocol="arp"} 7');
   expect(metrics.body).toContain('clarion_nodejs_eventloop_lag_seconds');
   expect((await ask({ socketPath, path: '/' })).status).toBe(404);
 });
