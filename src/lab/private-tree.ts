@@ -16,9 +16,11 @@ const MARK = 'CLARION_PRIVATE_TREE';
  * What pid 1 does first. A tmpfs on /run lets `ip netns` work without root and keeps the host's list of namespaces clean.
  * The mark is its own pid as the host sees it (still to be read in the host's /proc), with which `nsenter` finds the tree.
  * The command is its child and not its successor: pid 1 must reap orphans, and would be deaf to signals without a handler.
+ * The empty traps keep the shell from ending with 130 when the command has ended in its own way after a SIGINT.
  */
 const PID_1 = `read -r ${MARK} rest </proc/self/stat && export ${MARK} && mount -t proc proc /proc || exit 125
 mount -t tmpfs tmpfs /run && mkdir -p /run/netns /run/lock && ip link set lo up || exit 125
+trap : INT TERM
 "$@"
 exit $?`;
 

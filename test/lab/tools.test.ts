@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seconds } from '../../src/base/clock.ts';
-import { type Capture, startCapture } from '../../src/lab/capture.ts';
+import { type Capture, type Sighting, startCapture } from '../../src/lab/capture.ts';
 import type { Feed } from '../../src/lab/feed.ts';
 import { type HttpClient, startHttpClient } from '../../src/lab/http-client.ts';
 import { Lab } from '../../src/lab/lab.ts';
@@ -54,19 +54,10 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
     // With duplicate address detection, unlike the addresses of the plan.
     await lab.run('server', ['ip', 'addr', 'add', '2001:db8:2::12/64', 'dev', 'eth0']);
     await lab.run('server', ['ip', 'link', 'set', 'eth0', 'address', lanMac(11)]);
-    const mac = lanMac(11);
-    await wire.seen.first(
-      'a probe',
-      mark,
-      seconds(5),
-      (frame) => frame.what === 'probe' && frame.mac === mac && frame.address === '2001:db8:2::12',
-    );
-    await wire.seen.first(
-      'an announcement',
-      mark,
-      seconds(5),
-      (frame) => frame.what === 'announcement' && frame.mac === mac && frame.address === '192.0.2.11',
-    );
+    const seen = (what: Sighting['what'], address: string): Promise<Sighting> =>
+      wire.seen.first(what, mark, seconds(5), (frame) => frame.what === what && frame.address === address);
+    expect(await seen('probe', '2001:db8:2::12')).toMatchObject({ protocol: 'NDP', mac: lanMac(11) });
+    expect(await seen('announcement', '192.0.2.11')).toMatchObject({ protocol: 'ARP', mac: lanMac(11) });
   });
 
   it('no server: says so, within the limit', async () => {
