@@ -15,8 +15,12 @@ const classOf = (code: number): number => code & 0x07;
 const [LD, LDX, ST, STX, ALU, JMP, RET, MISC] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 const [WORD, HALF, BYTE] = [0x00, 0x08, 0x10] as const;
 const [IMM, ABS, IND, MEM, LEN, MSH] = [0x00, 0x20, 0x40, 0x60, 0x80, 0xa0] as const;
-const ALU_OPERATIONS = new Set([0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x80, 0x90, 0xa0]);
-const JUMP_OPERATIONS = new Set([0x00, 0x10, 0x20, 0x30, 0x40]);
+const [DIV, LSH, RSH, NEG, MOD] = [0x30, 0x60, 0x70, 0x80, 0x90] as const;
+const ALU_OPERATIONS = [0x00, 0x10, 0x20, DIV, 0x40, 0x50, LSH, RSH, MOD, 0xa0];
+const JA = 0x05;
+const JUMP_OPERATIONS = [0x10, 0x20, 0x30, 0x40];
+const X_OPERAND = 0x08;
+const ALL_WORDS = 0xffff;
 
 /** What the kernel refuses with EINVAL when a program is attached; undefined: it takes it. */
 export function faultOfProgram(program: readonly BpfInstruction[]): string | undefined {
@@ -28,13 +32,32 @@ export function faultOfProgram(program: readonly BpfInstruction[]): string | und
     if (![jt, jf].every((jump) => Number.isInteger(jump) && jump >= 0 && jump <= 255))
       return `instruction ${at}: a jump is not an octet`;
     if (!Number.isInteger(k) || k < 0 || k > 0xffffffff) return `instruction ${at}: k is not an unsigned 32-bit number`;
-    if (classOf(code) === JMP && ((code & 0xf0) === 0 ? k >= left : jt >= left || jf >= left))
+    if (classOf(code) === JMP && (code === JA ? k >= left : jt >= left || jf >= left))
       return `instruction ${at}: it jumps past the end`;
-    if (code === (ALU | 0x30) && k === 0) return `instruction ${at}: division by zero`;
+    if ((code === (ALU | DIV) || code === (ALU | MOD)) && k === 0) return `instruction ${at}: division by zero`;
+    if ((code === (ALU | LSH) || code === (ALU | RSH)) && k >= 32) return `instruction ${at}: it shifts too far`;
     if ((code === (LD | MEM) || code === (LDX | MEM) || code === ST || code === STX) && k >= SCRATCH_WORDS)
       return `instruction ${at}: no such scratch word`;
   }
-  return classOf(program.at(-1)!.code) === RET ? undefined : 'the last instruction does not return';
+  if (classOf(program.at(-1)!.code) !== RET) return 'the last instruction does not return';
+  return faultOfScratch(program);
+}
+
+/** A scratch word may be read only where every way to the instruction has written it. */
+function faultOfScratch(program: readonly BpfInstruction[]): string | undefined {
+  const writtenAt = program.map(() => ALL_WORDS);
+  let written = 0;
+  for (const [at, { code, jt, jf, k }] of program.entries()) {
+    written &= writtenAt[at]!;
+    if (code === ST || code === STX) written |= 1 << k;
+    else if ((code === (LD | MEM) || code === (LDX | MEM)) && (written & (1 << k)) === 0)
+      return `instruction ${at}: it reads a scratch word that may not have been written`;
+    else if (classOf(code) === JMP) {
+      for (const jump of code === JA ? [k] : [jt, jf]) writtenAt[at + 1 + jump]! &= written;
+      written = ALL_WORDS;
+    }
+  }
+  return undefined;
 }
 
 function isKnown(code: number): boolean {
@@ -47,9 +70,9 @@ function isKnown(code: number): boolean {
     case LDX:
       return [LDX | IMM, LDX | MEM, LDX | LEN, LDX | MSH | BYTE].includes(code);
     case ALU:
-      return ALU_OPERATIONS.has(code & 0xf0) && code <= 0xff;
+      return code === (ALU | NEG) || ALU_OPERATIONS.some((operation) => (code & ~X_OPERAND) === (ALU | operation));
     case JMP:
-      return JUMP_OPERATIONS.has(code & 0xf0) && code <= 0xff;
+      return code === JA || JUMP_OPERATIONS.some((operation) => (code & ~X_OPERAND) === (JMP | operation));
     case RET:
       return code === RET || code === (RET | 0x10);
     case MISC:
@@ -83,13 +106,13 @@ export function runProgram(program: readonly BpfInstruction[], frame: Uint8Array
         scratch[k] = x;
         break;
       case ALU: {
-        const operand = (code & 0x08) === 0 ? k : x;
-        if (operand === 0 && ((code & 0xf0) === 0x30 || (code & 0xf0) === 0x90)) return 0;
+        const operand = (code & X_OPERAND) === 0 ? k : x;
+        if (operand === 0 && ((code & 0xf0) === DIV || (code & 0xf0) === MOD)) return 0;
         a = calculate(code & 0xf0, a, operand);
         break;
       }
       case JMP:
-        at += (code & 0xf0) === 0 ? k : compare(code & 0xf0, a, (code & 0x08) === 0 ? k : x) ? jt : jf;
+        at += code === JA ? k : compare(code & 0xf0, a, (code & X_OPERAND) === 0 ? k : x) ? jt : jf;
         break;
       case RET:
         return Math.min(code === RET ? k : a, frame.length);
@@ -112,7 +135,7 @@ function load(code: number, k: number, x: number, view: DataView, scratch: Uint3
       return k < view.byteLength ? (view.getUint8(k) & 0x0f) * 4 : undefined;
     default: {
       if ((code & 0xe0) === ABS && k === VLAN_TAG_PRESENT) return 0;
-      const offset = (code & 0xe0) === IND ? k + x : k;
+      const offset = (code & 0xe0) === IND ? (k + x) >>> 0 : k;
       const size = (code & 0x18) === WORD ? 4 : (code & 0x18) === HALF ? 2 : 1;
       if (offset + size > view.byteLength) return undefined;
       return size === 4 ? view.getUint32(offset) : size === 2 ? view.getUint16(offset) : view.getUint8(offset);
@@ -128,19 +151,19 @@ function calculate(operation: number, a: number, operand: number): number {
       return (a - operand) >>> 0;
     case 0x20:
       return Math.imul(a, operand) >>> 0;
-    case 0x30:
+    case DIV:
       return Math.floor(a / operand);
     case 0x40:
       return (a | operand) >>> 0;
     case 0x50:
       return (a & operand) >>> 0;
-    case 0x60:
+    case LSH:
       return (a << operand) >>> 0;
-    case 0x70:
+    case RSH:
       return a >>> operand;
-    case 0x80:
+    case NEG:
       return -a >>> 0;
-    case 0x90:
+    case MOD:
       return a % operand;
     default:
       return (a ^ operand) >>> 0;
