@@ -1,5 +1,6 @@
+import type { Problem } from '../base/problem.ts';
 import { type Reason, reasons } from '../base/reason.ts';
-import { countProblems, formatProblems } from '../terminal/problems.ts';
+import { countProblems, formatProblem } from '../terminal/problems.ts';
 import { formatTable, type Style } from '../terminal/table.ts';
 import type { Plan, PlannedAnnouncement, PoolPlan, ServicePlan } from './plan.ts';
 
@@ -10,7 +11,7 @@ export function planText(plan: Plan, style: Style): string {
     troublesText(plan.services, style),
     nodesText(plan.services, style),
     poolsText(plan.pools, style),
-    formatProblems(plan.problems, style),
+    problemsText(plan.problems),
     `${summary(plan)}\n`,
   ]
     .filter((part) => part !== '')
@@ -90,7 +91,13 @@ function poolsText(pools: readonly PoolPlan[], style: Style): string {
   return formatTable([headed(['POOL', 'TOTAL', 'USED', 'AVAILABLE'], style), ...rows]);
 }
 
-function summary({ services, problems }: Plan): string {
+function problemsText(problems: readonly Problem[]): string {
+  if (problems.length === 0) return '';
+  const files = new Set(problems.map(({ file }) => file)).size;
+  return problems.map(formatProblem).join('') + countProblems(problems, files);
+}
+
+function summary({ services }: Plan): string {
   const without = services.filter(({ addresses }) => addresses.length === 0).length;
   const silent = services.filter((one) => one.addresses.length > 0 && one.announcements.length === 0).length;
   const parts = [
@@ -98,5 +105,5 @@ function summary({ services, problems }: Plan): string {
     ...(without === 0 ? [] : [`${without} without an address`]),
     ...(silent === 0 ? [] : [`${silent} announced by nobody`]),
   ];
-  return `${parts.join(', ')}; ${countProblems(problems) ?? 'no problems'}. Nothing was changed.`;
+  return `${parts.join(', ')}. Nothing was changed.`;
 }

@@ -238,6 +238,19 @@ describe('folders made for one thing', () => {
     expect(result.services.map(({ name }) => name)).toContain('web');
   });
 
+  it('people see problems as file:line:column, and the plan without what is bad', async () => {
+    const config = write('config.yaml', `${CONFIG}pols: []\n`);
+    const { text } = await run(
+      '--config',
+      config,
+      '--manifests',
+      objects(service('web'), slice('web', 'n'), node('n')),
+    );
+    expect(text).toContain(`\n${config}:2:1: unknown-key: `);
+    expect(text).toContain('1 problem in 1 file.\n');
+    expect(text).toMatch(/^SERVICE .*\nshop\/web +203\.0\.113\.0 +public +layer 2: n\n/);
+  });
+
   it('one bad element, object or file never takes down a good one', async () => {
     const manifests = objects(service('web'), slice('web', 'node-a'), service('odd', { type: 5 }), node('node-a'));
     write('manifests/binary.yaml', '\u0000\u0001\u0002');

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../src/base/problem.ts';
-import { countProblems, formatProblems } from '../../src/terminal/problems.ts';
-import { plainStyle, styleFor } from '../../src/terminal/table.ts';
+import { countProblems, formatProblem } from '../../src/terminal/problems.ts';
 
 const problem = (more: Partial<Problem> = {}): Problem => ({
   severity: 'error',
@@ -13,43 +12,32 @@ const problem = (more: Partial<Problem> = {}): Problem => ({
   ...more,
 });
 
-describe('formatProblems', () => {
+describe('formatProblem', () => {
   it.each([
     ['one line', {}, 'edge.yaml:14:17: pool-overlap: this overlaps that\n'],
-    [
-      'what follows is indented',
-      { message: 'first\nsecond\nthird' },
-      'edge.yaml:14:17: pool-overlap: first\n  second\n  third\n',
-    ],
-    [
-      'the object is named',
-      { object: 'Service shop/web' },
-      'edge.yaml:14:17: pool-overlap: Service shop/web: this overlaps that\n',
-    ],
+    ['what follows is indented', { message: 'first\nsecond' }, 'edge.yaml:14:17: pool-overlap: first\n  second\n'],
   ])('%s', (_title, more, text) => {
-    expect(formatProblems([problem(more)], plainStyle)).toBe(text);
+    expect(formatProblem(problem(more))).toBe(text);
   });
 
-  it('says the same with colour', () => {
-    const colour = styleFor({ isTTY: true }, {});
-    const text = formatProblems([problem(), problem({ severity: 'warning' })], colour);
-    expect(text).not.toBe(formatProblems([problem(), problem()], plainStyle));
-    expect(text).toContain('pool-overlap');
+  it('names the object, and starts with the place that editors jump to', () => {
+    const text = formatProblem(problem({ object: 'Service shop/web', severity: 'warning' }));
+    expect(text).toMatch(/^edge\.yaml:14:17: .*pool-overlap: .*Service shop\/web.*\n$/);
   });
 });
 
 describe('countProblems', () => {
   it.each([
-    [0, 0, undefined],
-    [1, 0, '1 problem'],
-    [2, 0, '2 problems'],
-    [0, 1, '1 warning'],
-    [2, 3, '2 problems and 3 warnings'],
-  ])('%i errors, %i warnings', (errors, warnings, text) => {
+    [0, 0, 1, 'No problems in 1 file.\n'],
+    [1, 0, 1, '1 problem in 1 file.\n'],
+    [2, 0, 3, '2 problems in 3 files.\n'],
+    [0, 1, 1, '1 warning in 1 file.\n'],
+    [2, 3, 1, '2 problems and 3 warnings in 1 file.\n'],
+  ])('%i errors, %i warnings in %i', (errors, warnings, files, text) => {
     const list = [
       ...Array.from({ length: errors }, () => problem()),
       ...Array.from({ length: warnings }, () => problem({ severity: 'warning' })),
     ];
-    expect(countProblems(list)).toBe(text);
+    expect(countProblems(list, files)).toBe(text);
   });
 });
