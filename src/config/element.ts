@@ -48,6 +48,9 @@ export const NOUNS = {
   bgp: 'section',
 } as const satisfies Record<Section, string>;
 
+/** Nobody reads more, and a text of a megabyte can have a hundred thousand. */
+const PROBLEM_LIMIT = 1000;
+
 /** What was found wrong with one text, and which elements are bad because of it. */
 export class Findings {
   readonly #text: ConfigText;
@@ -120,7 +123,12 @@ export class Findings {
   }
 
   #add(code: ProblemCode, at: number, message: string): void {
-    this.#problems.push(problemOf(code, this.#text, at, message));
+    if (this.#problems.length > PROBLEM_LIMIT) return;
+    const full = this.#problems.length === PROBLEM_LIMIT;
+    const closing = `there are more than ${PROBLEM_LIMIT} problems; the rest is not listed`;
+    this.#problems.push(
+      full ? problemOf('too-many-problems', this.#text, at, closing) : problemOf(code, this.#text, at, message),
+    );
   }
 }
 

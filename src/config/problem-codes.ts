@@ -14,6 +14,7 @@ export const problemCodes = {
   'not-yaml': error('the text cannot be read as YAML'),
   'too-large': error('the text is larger than a ConfigMap can be'),
   'too-complex': error('aliases refer to themselves or expand to more than a configuration can need'),
+  'too-many-problems': error('there are more problems than are listed'),
   'not-a-mapping': error('the configuration is a list or a single value instead of sections with names'),
   'no-configuration': error('there is no configuration in the file'),
   'two-configurations': error('a ConfigMap has both the keys config.yaml and config'),

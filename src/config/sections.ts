@@ -76,7 +76,10 @@ export class Sections {
     const { node, at } = section;
     if (isSeq(node)) return node.items.map((item) => this.#reader.read(item, at));
     const { value, place, faults } = this.#reader.read(node, at);
-    if (value === undefined) return [];
+    const endless = faults.find((fault) => fault.code === 'too-complex');
+    if (endless !== undefined)
+      this.#findings.reportSection(sectionNamed(key), endless.code, endless.at, endless.message);
+    if (endless !== undefined || value === undefined) return [];
     if (Array.isArray(value))
       return value.map((item: unknown, i) => ({ value: item, place: place.parts.get(i)?.place ?? place, faults }));
     const message = `"${key}" is not a list; begin each entry with "- " under it`;

@@ -19,4 +19,5 @@ export function countProblems(problems: readonly Problem[], files: number): stri
   return `${parts.join(' and ')} in ${counted(files, 'file')}.\n`;
 }
 
-const counted = (count: number, noun: string): string => `${count === 0 ? 'No' : count} ${noun}${count === 1 ? '' : 's'}`;
+const counted = (count: number, noun: string): string =>
+  `${count === 0 ? 'No' : count} ${noun}${count === 1 ? '' : 's'}`;
