@@ -89,7 +89,7 @@ function faultOfName(name: unknown): string | undefined {
   if (name === undefined || name === null || name === '') return 'is missing';
   if (typeof name !== 'string') return `is ${JSON.stringify(name)}, which is not a string: put it in quotes`;
   if (name.length > LONGEST_NAME) return `is longer than ${LONGEST_NAME} characters`;
-  if (name === '.' || name === '..' || /[/%\u0000-\u0020\u007f]/.test(name))
+  if (name === '.' || name === '..' || /[/%\s\p{Cc}]/u.test(name))
     return `is ${JSON.stringify(name)}, which no Kubernetes object can be called`;
   return undefined;
 }

@@ -5,12 +5,15 @@
 export function loses(earlier: unknown, later: unknown): boolean {
   if (earlier === later || earlier === null || earlier === undefined) return false;
   if (later === null || later === undefined) return true;
-  if (typeof earlier !== 'object') {
-    const [before, after] = [String(earlier), String(later)];
-    return before.length > after.length && before.startsWith(after);
+  if (typeof earlier !== 'object' || typeof later !== 'object') {
+    const [before, after] = [scalarText(earlier), scalarText(later)];
+    return before === undefined ? true : after !== undefined && before !== after && before.startsWith(after);
   }
-  if (typeof later !== 'object') return true;
   if (Array.isArray(earlier) && Array.isArray(later) && later.length < earlier.length) return true;
   const after = later as Readonly<Record<string, unknown>>;
   return Object.entries(earlier).some(([key, value]) => !Object.hasOwn(after, key) || loses(value, after[key]));
 }
+
+/** Undefined for a mapping or a list. */
+const scalarText = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : typeof value === 'object' ? undefined : JSON.stringify(value);

@@ -1,0 +1,216 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type {
+  ClusterObject,
+  ClusterReader,
+  ClusterWriter,
+  LeaseRecord,
+  LeaseStore,
+  ObjectKind,
+  ReportBoard,
+  ServiceStatus,
+} from '../../src/cluster/ports.ts';
+
+export type Cluster = ClusterReader & ClusterWriter & LeaseStore & ReportBoard;
+
+/** What an implementation gives the suite: the cluster as one process sees it, and the hand of its user. */
+export interface ClusterUnderTest {
+  readonly cluster: Cluster;
+  /** The same cluster as seen by a second process. */
+  second(): Promise<Cluster>;
+  /** As `kubectl apply` would. */
+  apply(body: Readonly<Record<string, unknown>>): Promise<void>;
+  remove(kind: ObjectKind, namespace: string, name: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const service = (name: string, spec: Readonly<Record<string, unknown>> = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'shop', name },
+  spec: { type: 'LoadBalancer', ...spec },
+});
+
+const status = (...ingress: readonly string[]): ServiceStatus => ({
+  ingress,
+  pool: 'public',
+  conditions: [
+    { type: 'clarion.dev/Allocated', status: 'True', reason: 'AddressAssigned', message: 'from pool public' },
+  ],
+});
+
+const lease = (holder: string): LeaseRecord => ({
+  holder,
+  durationSeconds: 15,
+  acquired: '2026-01-01T00:00:00.000000Z',
+  renewed: '2026-01-01T00:00:00.000000Z',
+  transitions: 0,
+});
+
+/** Resolves once the condition holds; looked at after every change that the cluster tells, and nothing else. */
+export function until(cluster: ClusterReader, holds: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => {
+      stop();
+      reject(new Error(`not within 5 s: ${String(holds)}`));
+    }, 5000);
+    const stop = cluster.onChange(look);
+    function look(): void {
+      if (!holds()) return;
+      clearTimeout(limit);
+      stop();
+      resolve();
+    }
+    look();
+  });
+}
+
+const names = (cluster: ClusterReader, kind: ObjectKind): string[] =>
+  cluster.list(kind).map((object) => `${object.namespace}/${object.name}`);
+const found = (cluster: ClusterReader, name: string): ClusterObject | undefined =>
+  cluster.list('Service').find((object) => object.name === name);
+const ingressOf = (cluster: ClusterReader, name: string): unknown =>
+  (found(cluster, name)?.body['status'] as { loadBalancer?: { ingress?: unknown } } | undefined)?.loadBalancer?.ingress;
+
+/** What every implementation of cluster/ports.ts does. */
+export function clusterContract(implementation: string, start: () => Promise<ClusterUnderTest>): void {
+  describe(`${implementation}: the contract of cluster/ports`, () => {
+    let under: ClusterUnderTest;
+    beforeEach(async () => {
+      under = await start();
+    });
+    afterEach(() => under.stop());
+
+    it('lists objects by namespace and name, and the same array until one changes', async () => {
+      const { cluster } = under;
+      for (const name of ['web', 'api', 'mail']) await under.apply(service(name));
+      await until(cluster, () => cluster.list('Service').length === 3);
+      const list = cluster.list('Service');
+      expect(names(cluster, 'Service')).toEqual(['shop/api', 'shop/mail', 'shop/web']);
+      expect(cluster.list('Service')).toBe(list);
+
+      await under.apply(service('mail', { externalTrafficPolicy: 'Local' }));
+      await until(cluster, () => cluster.list('Service') !== list);
+      expect(names(cluster, 'Service')).toEqual(['shop/api', 'shop/mail', 'shop/web']);
+      expect(cluster.list('Service')[0]).toBe(list[0]);
+      expect(cluster.list('Service')[1]).not.toBe(list[1]);
+    });
+
+    it('shows an object that was removed no more', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      await under.remove('Service', 'shop', 'web');
+      await until(cluster, () => found(cluster, 'web') === undefined);
+      expect(cluster.list('Service')).toEqual([]);
+    });
+
+    it('merges a written status into the Service at once, and tells of it after the call', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      let told = 0;
+      cluster.onChange(() => told++);
+      const outcome = cluster.writeServiceStatus('shop', 'web', status('192.0.2.1', '2001:db8::1'));
+      expect(told).toBe(0);
+      expect(await outcome).toEqual({ kind: 'done' });
+      await until(cluster, () => ingressOf(cluster, 'web') !== undefined);
+      expect(told).toBeGreaterThan(0);
+      expect(ingressOf(cluster, 'web')).toEqual([
+        { ip: '192.0.2.1', ipMode: 'VIP' },
+        { ip: '2001:db8::1', ipMode: 'VIP' },
+      ]);
+      const { metadata, status: shown } = found(cluster, 'web')!.body as {
+        metadata: { annotations: unknown };
+        status: { conditions: unknown };
+      };
+      expect(metadata.annotations).toEqual({ 'clarion.dev/ip-allocated-from-pool': 'public' });
+      expect(shown.conditions).toEqual([
+        { ...status().conditions[0], lastTransitionTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) },
+      ]);
+    });
+
+    it('changes nothing for a status that says the same', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'));
+      await until(cluster, () => ingressOf(cluster, 'web') !== undefined);
+      const list = cluster.list('Service');
+      expect(await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).toEqual({ kind: 'done' });
+      expect(cluster.list('Service')).toBe(list);
+    });
+
+    it('clears the addresses by an empty status, and refuses one for a Service that is not there', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'));
+      await cluster.writeServiceStatus('shop', 'web', { ingress: [], pool: undefined, conditions: [] });
+      await until(cluster, () => JSON.stringify(ingressOf(cluster, 'web')) === '[]');
+      expect(ingressOf(cluster, 'web')).toEqual([]);
+      expect((await cluster.writeServiceStatus('shop', 'nobody', status('192.0.2.2'))).kind).toBe('refused');
+    });
+
+    it('shows a second process what the first one wrote', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      const other = await under.second();
+      await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'));
+      await cluster.publishEffectiveConfig('{"generation":1}');
+      await other.publish({ node: 'node-a', at: '2026-01-01T00:00:00Z', addresses: [] });
+      await until(other, () => ingressOf(other, 'web') !== undefined && other.effectiveConfig() !== undefined);
+      await until(cluster, () => cluster.reports().length === 1);
+      expect(ingressOf(other, 'web')).toEqual([{ ip: '192.0.2.1', ipMode: 'VIP' }]);
+      expect(other.effectiveConfig()).toBe('{"generation":1}');
+      expect(cluster.reports()[0]?.node).toBe('node-a');
+    });
+
+    it('gives the effective configuration back as it was published, undefined before', async () => {
+      const { cluster } = under;
+      expect(cluster.effectiveConfig()).toBeUndefined();
+      expect(await cluster.publishEffectiveConfig('{"generation":7}')).toEqual({ kind: 'done' });
+      expect(cluster.effectiveConfig()).toBe('{"generation":7}');
+    });
+
+    it('keeps the latest report of each node, sorted', async () => {
+      const { cluster } = under;
+      const report = (node: string, at: string) => ({ node, at, addresses: [] });
+      await cluster.publish(report('node-b', '2026-01-01T00:00:00Z'));
+      await cluster.publish(report('node-a', '2026-01-01T00:00:00Z'));
+      await cluster.publish(report('node-b', '2026-01-01T00:00:09Z'));
+      expect(cluster.reports()).toEqual([
+        report('node-a', '2026-01-01T00:00:00Z'),
+        report('node-b', '2026-01-01T00:00:09Z'),
+      ]);
+    });
+
+    it('stops telling who asked no longer to be told', async () => {
+      const { cluster } = under;
+      let told = 0;
+      const stop = cluster.onChange(() => told++);
+      stop();
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      expect(told).toBe(0);
+    });
+
+    it('lets one of two write a lease', async () => {
+      const { cluster } = under;
+      const other = await under.second();
+      expect(await cluster.read('controller')).toBeUndefined();
+      expect(await cluster.write('controller', lease('a'), undefined)).toBe('written');
+      expect(await other.write('controller', lease('b'), undefined)).toBe('conflict');
+      const seen = (await other.read('controller'))!;
+      expect(seen.record).toEqual(lease('a'));
+      const both = await Promise.all([
+        cluster.write('controller', lease('a2'), seen.version),
+        other.write('controller', lease('b2'), seen.version),
+      ]);
+      expect(both.toSorted()).toEqual(['conflict', 'written']);
+      expect(await cluster.write('controller', lease('late'), seen.version)).toBe('conflict');
+      const winner = both[0] === 'written' ? 'a2' : 'b2';
+      expect((await cluster.read('controller'))?.record.holder).toBe(winner);
+    });
+  });
+}
