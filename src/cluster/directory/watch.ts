@@ -26,7 +26,8 @@ export interface FolderWatchOptions {
 const AT_LEISURE = seconds(30);
 /** Targets of symbolic links may lie in folders that are not watched. */
 const WITH_LINKS = seconds(2);
-const WITHOUT_WATCH = seconds(1);
+/** Where something could not be watched or read. */
+const DEGRADED = seconds(1);
 const BURST = 1000;
 const FILES_A_SLICE = 200;
 
@@ -48,7 +49,7 @@ export class FolderWatch {
   #closed = false;
 
   constructor(options: FolderWatchOptions) {
-    this.#options = options;
+    this.#options = { ...options, root: join(options.root) };
   }
 
   /** Watches, looks at everything once and returns the files. */
@@ -172,6 +173,7 @@ export class FolderWatch {
       this.#report(full, undefined);
     } catch (thrown) {
       const goneBelow = folder !== '' && systemCodeOf(thrown) === 'ENOENT';
+      if (folder === '') this.#forget('');
       this.#report(full, goneBelow ? undefined : folderProblem(full, thrown));
       return;
     }
@@ -224,8 +226,8 @@ export class FolderWatch {
   #schedule(after?: Milliseconds): void {
     if (this.#closed || this.#slice !== undefined) return;
     this.#timer?.stop();
-    const degraded = this.#folders.size === 0 || this.#problems.has('watch');
-    const regular = degraded ? WITHOUT_WATCH : this.#links.size > 0 ? WITH_LINKS : AT_LEISURE;
+    const degraded = this.#folders.size === 0 || this.#problems.size > 0;
+    const regular = degraded ? DEGRADED : this.#links.size > 0 ? WITH_LINKS : AT_LEISURE;
     this.#timer = this.#options.clock.startTimer('folder rescan', after ?? regular, () => this.#rescan());
   }
 
