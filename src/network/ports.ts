@@ -52,7 +52,10 @@ export interface FrameSocketOptions {
   readonly interfaceName: string;
   /** 0x0806 for ARP, 0x86dd for IPv6. */
   readonly etherType: number;
-  /** In force before the first frame can arrive. */
+  /**
+   * In force before the first frame can arrive. At most 4,092 instructions (EINVAL), but where net.core.optmem_max is
+   * 20,480, as on older kernels, the old one and the new one have room for some 1,200 together (ENOMEM, and the old one stays).
+   */
   readonly filter: readonly BpfInstruction[];
 }
 

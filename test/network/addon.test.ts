@@ -98,7 +98,7 @@ describe('calls', () => {
       ['stopPolling', fd],
       ['stopPolling'],
     ] as const)
-      expect(() => untyped[call]?.(...args), call).toThrow(TypeError);
+      expect(() => untyped[call]?.(...args)).toThrow(TypeError);
     expect(untyped['startPolling']?.(fd, 'no function')).toBe(-22);
     expect(addon.close(fd)).toBe(0);
   });
@@ -133,7 +133,7 @@ describe('loading', () => {
     const drop = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'] : ['env'];
     const script = `import('${fileURLToPath(new URL('../../src/network/linux.ts', import.meta.url))}').then(({ linuxNetwork }) => console.log(JSON.stringify(linuxNetwork())));`;
     const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url));
-    const [program = '', ...rest] = [...drop, process.execPath, '--import', tsx, '-e', script];
+    const [program, ...rest] = [...drop, process.execPath, '--import', tsx, '-e', script];
     const child = spawnSync(program, rest, { encoding: 'utf8' });
     expect(child.stderr).toBe('');
     expect(JSON.parse(child.stdout)).toEqual({

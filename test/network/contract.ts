@@ -35,7 +35,7 @@ const BROADCAST = macOf('ff:ff:ff:ff:ff:ff');
 
 /** IEEE 802 "local experimental": no kernel sends or answers it. */
 export const ETHER_TYPE = 0x88b5;
-export const ACCEPT_ALL: readonly BpfInstruction[] = [{ code: 0x06, jt: 0, jf: 0, k: 0xffff }];
+const ACCEPT_ALL: readonly BpfInstruction[] = [{ code: 0x06, jt: 0, jf: 0, k: 0xffff }];
 /** Lets those frames through whose first octet after the header is `octet`. */
 export const acceptOnly = (octet: number): readonly BpfInstruction[] => [
   { code: 0x30, jt: 0, jf: 0, k: 14 },
@@ -95,8 +95,8 @@ export function listen(network: Network, interfaceName: string, filter = ACCEPT_
 
 const SENTINEL = 0x7e;
 
-export function networkContract(title: string, makeWorld: () => World): void {
-  describe(title, () => {
+export function networkContract(implementation: string, makeWorld: () => World): void {
+  describe(`the network contract, by ${implementation}`, () => {
     let world: World;
     const open: (() => void)[] = [];
 
@@ -114,7 +114,7 @@ export function networkContract(title: string, makeWorld: () => World): void {
       return made;
     };
     const arrived = (at: Listener, count: number): Promise<void> =>
-      until(`${count} frames, not ${at.payloads}`, () => at.payloads.length >= count);
+      until(`${count} frames, not ${at.payloads.length}`, () => at.payloads.length >= count);
     /** Everything sent before is through, once the sentinel is. */
     const settled = async (at: Listener): Promise<void> => {
       await until('the sentinel', () => at.payloads.includes(SENTINEL));
@@ -202,6 +202,7 @@ export function networkContract(title: string, makeWorld: () => World): void {
         ['empty', []],
         ['without return', [{ code: 0x30, jt: 0, jf: 0, k: 14 }]],
         ['jumping past its end', [{ code: 0x05, jt: 0, jf: 0, k: 1 }, ...ACCEPT_ALL]],
+        ['of too many instructions', Array.from({ length: 4093 }, () => ACCEPT_ALL[0]!)],
         ['of an unknown instruction', [{ code: 0xff, jt: 0, jf: 0, k: 0 }, ...ACCEPT_ALL]],
       ])('a filter %s is refused, and the old one stays', async (_, program) => {
         const options = { interfaceName: world.name, etherType: ETHER_TYPE, filter: program };
@@ -212,6 +213,13 @@ export function networkContract(title: string, makeWorld: () => World): void {
         for (const payload of [2, 1]) world.peer.send(frameOf(payload));
         await arrived(here, 1);
         expect(here.payloads).toEqual([1]);
+      });
+
+      test('a filter of 4,092 instructions is taken', async () => {
+        const here = listener([...Array.from({ length: 4091 }, () => acceptOnly(1)[0]!), ACCEPT_ALL[0]!]);
+        world.peer.send(frameOf(6));
+        await arrived(here, 1);
+        expect(here.payloads).toEqual([6]);
       });
 
       test('frames too short or too long are refused as a value', () => {

@@ -46,7 +46,7 @@ function makeWorld(): World {
   };
 }
 
-networkContract('the network contract, by the fake', makeWorld);
+networkContract('the fake', makeWorld);
 
 describe('the fake is strict where hardware may be', () => {
   const MULTICAST = macOf('33:33:ff:00:00:a1');

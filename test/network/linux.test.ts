@@ -132,7 +132,7 @@ function makeWorld(): World {
   };
 }
 
-if (privateTree.inside) networkContract('the network contract, by the kernel', makeWorld);
+if (privateTree.inside) networkContract('the kernel', makeWorld);
 
 describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
   let world: World;

@@ -312,8 +312,9 @@ export class FakeNetwork implements Network {
 
 const errorOf = (code: string, doing: string): NetworkError => ({ code, message: `cannot ${doing}: ${code}` });
 
+/** The real network puts four instructions before the program. */
 const codeOfFilter = (filter: readonly BpfInstruction[]): string | undefined =>
-  faultOfProgram(filter) === undefined ? undefined : 'EINVAL';
+  filter.length > 4092 || faultOfProgram(filter) !== undefined ? 'EINVAL' : undefined;
 
 function codeOfSend(present: ReadonlyMap<number, FakeInterface>, link: FakeInterface, frame: Uint8Array) {
   if (present.get(link.value.index) !== link) return 'ENXIO';

@@ -15,16 +15,18 @@ const COMPILER_PACKAGES = 'sudo apt-get install -y gcc libc6-dev';
  * for this major version of Node. Returns whether it compiled. Throws an Error whose message says what is missing and the
  * command that installs it.
  */
-export function buildAddon({ root, compiler = 'gcc', headers = findHeaders() }) {
+export function buildAddon({ root, compiler = 'gcc', headerFolders = nodeHeaderFolders() }) {
   const target = join(root, 'dist', 'native.node');
   const stamp = join(root, 'dist', 'native.stamp');
   const wanted = fingerprint();
   if (existsSync(target) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
 
+  const wantedHeaders = ['node_api.h', 'uv.h'];
+  const headers = headerFolders.find((folder) => wantedHeaders.every((name) => existsSync(join(folder, name))));
   if (headers === undefined)
     throw new Error(
-      `Node's header node_api.h is neither in ${headerFolders().join(' nor in ')}: ` +
-        'install Node from nodejs.org or NodeSource, which bring it, or: sudo apt-get install -y libnode-dev',
+      `Node's headers (${wantedHeaders.join(', ')}) are neither in ${headerFolders.join(' nor in ')}: ` +
+        'install Node from nodejs.org or NodeSource, which bring them, or: sudo apt-get install -y libnode-dev',
     );
   mkdirSync(dirname(target), { recursive: true });
   // Under a name of its own, then renamed: another process may be loading the old one, or building too.
@@ -54,9 +56,7 @@ function fingerprint() {
 }
 
 /** Beside the Node that runs; Debian's package of Node keeps them in /usr/include. */
-const headerFolders = () => [...new Set([resolve(process.execPath, '../../include/node'), '/usr/include/node'])];
-const findHeaders = () =>
-  headerFolders().find((folder) => ['node_api.h', 'uv.h'].every((name) => existsSync(join(folder, name))));
+const nodeHeaderFolders = () => [...new Set([resolve(process.execPath, '../../include/node'), '/usr/include/node'])];
 
 function explain(compiler, { stderr, signal }) {
   if (/(cannot find (-lc|crt\w*\.o|-lgcc)|fatal error: \S+: No such file)/.test(stderr))
