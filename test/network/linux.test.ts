@@ -36,15 +36,16 @@ const hostOrder = (length: number, write: (view: DataView) => void): Uint8Array 
 };
 
 const PROBE_ETHER_TYPE = 0x88b7;
+const ALL_PROTOCOLS = 3;
 
 /** A packet socket without any code of ours but the addon: all protocols, no filter, our own frames marked as such. */
-function rawPeer(interfaceName: string, etherType = ETHER_TYPE) {
+function rawPeer(interfaceName: string, etherType = ETHER_TYPE, protocol = ALL_PROTOCOLS) {
   const addon = expectValue(loadAddon());
   const fd = addon.socket(17, 3, 0);
   const PACKET_OUTGOING = 4;
   const address = hostOrder(20, (view) => {
     view.setUint16(0, 17, true);
-    view.setUint16(2, 3);
+    view.setUint16(2, protocol);
     view.setInt32(4, addon.interfaceIndex(interfaceName), true);
   });
   expect(addon.bind(fd, address)).toBe(0);
@@ -60,6 +61,12 @@ function rawPeer(interfaceName: string, etherType = ETHER_TYPE) {
         const ours = buffer[12] === etherType >> 8 && buffer[13] === (etherType & 255);
         if (ours && sender[10] !== PACKET_OUTGOING) received.push(buffer.slice(0, length));
       }
+    },
+    /** How many frames came to this socket, read or not. */
+    count: (): number => {
+      const statistics = new Uint32Array(2);
+      expect(addon.getsockopt(fd, 263, 6, new Uint8Array(statistics.buffer))).toBe(8);
+      return statistics[0] ?? 0;
     },
     close: (): number => addon.close(fd),
   };
@@ -79,6 +86,8 @@ function makeWorld(): World {
     const probe = frameOf(0, undefined, undefined, PROBE_ETHER_TYPE);
     for (const limit = performance.now() + 3000; performance.now() < limit; ) {
       for (const end of [near, other]) end.trySend(probe);
+      // Gently: too many at once, and the kernel drops them before any socket sees them.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       if (near.received().length > 0 && other.received().length > 0) break;
     }
     for (const end of [near, other]) end.close();
@@ -136,7 +145,7 @@ if (privateTree.inside) networkContract('the kernel', makeWorld);
 
 describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
   let world: World;
-  const BROADCAST_FRAME = frameOf(1);
+  const FRAME = frameOf(1);
   beforeAll(() => {
     world = makeWorld();
   });
@@ -196,27 +205,31 @@ describe.skipIf(!privateTree.inside)(`the network of Linux${skipNote}`, () => {
 
   test('what arrives while the thread is busy is read or counted as dropped', async () => {
     const here = listen(world.network, world.name);
-    const sent = 40_000;
-    for (let i = 0; i < sent; i++) world.peer.send(BROADCAST_FRAME);
-    let dropped = 0;
+    // Never read: it only counts what the kernel hands to sockets, which may be less than was sent.
+    const witness = rawPeer(world.name, ETHER_TYPE, ETHER_TYPE);
+    for (let i = 0; i < 40_000; i++) world.peer.send(FRAME);
+    let [dropped, came] = [0, 0];
     await until('all frames', () => {
       dropped += here.socket.takeDropped();
-      return here.payloads.length + dropped >= sent;
+      came += witness.count();
+      return here.payloads.length + dropped >= came && here.payloads.length > 100;
     });
-    expect(here.payloads.length + dropped).toBe(sent);
+    expect(here.payloads.length + dropped).toBe(came);
     expect(dropped).toBeGreaterThan(0);
+    witness.close();
     here.socket.close();
   });
 
   test('a flooded socket leaves the others their turn', async () => {
-    const flooded = listen(world.network, world.name);
-    const other = listen(world.network, world.name, acceptOnly(9));
-    for (let i = 0; i < 5000; i++) world.peer.send(BROADCAST_FRAME);
-    world.peer.send(frameOf(9));
-    await until('the frame of the other', () => other.payloads.length === 1);
-    expect(flooded.payloads.length).toBeLessThan(5000);
-    await until('the rest', () => flooded.payloads.length >= 5000);
-    for (const { socket } of [flooded, other]) socket.close();
+    const here = listen(world.network, world.name);
+    for (let i = 0; i < 3000; i++) world.peer.send(FRAME);
+    const turns: number[] = [];
+    for (let before = 0; before < 1000 || (turns.at(-1) !== 0 && turns.length < 5000); before = here.payloads.length) {
+      await nextTurn();
+      turns.push(here.payloads.length - before);
+    }
+    expect(Math.max(...turns)).toBe(64);
+    here.socket.close();
   });
 
   test('the master of a bridge port is named; loopback is told from the rest', () => {
