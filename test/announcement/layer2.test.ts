@@ -290,6 +290,23 @@ describe('addresses that no pool contains any more', () => {
     expect(seen(assignedPool, advertisement)).toEqual(expected);
   });
 
+  it.each([
+    ['198.51.99.255', undefined],
+    ['198.51.100.0', 'low'],
+    ['198.51.100.7', 'low'],
+    ['198.51.100.8', undefined],
+    ['198.51.100.9', 'high'],
+    ['198.51.100.20', 'high'],
+    ['198.51.100.21', undefined],
+    ['2001:db8:1::', 'high'],
+    ['2001:db8:0:ffff:ffff:ffff:ffff:ffff', undefined],
+    ['::c633:6407', undefined],
+  ])('%s lies in pool %s', (address, name) => {
+    const pools = [pool('high', ['198.51.100.9-198.51.100.20', '2001:db8:1::/64']), pool('low', ['198.51.100.0/29'])];
+    const [verdict] = judge({ config: config({ pools }), services: [service('web', [address])], nodes: [] });
+    expect(verdict?.pool).toBe(name);
+  });
+
   it('the pool that contains the address wins over the one recorded', () => {
     const [verdict] = judge({ ...plain, services: [service('web', [A], { assignedPool: 'renamed' })] });
     expect(verdict?.pool).toBe('public');
