@@ -47,6 +47,7 @@ const NOTHING_YET: FileState = {
 export class ManifestSet {
   readonly #files = new Map<string, FileState>();
   readonly #unsettled = new Set<string>();
+  readonly #reported = new Set<string>();
   readonly #claims = new ObjectClaims();
 
   winner(key: ObjectKey): ClusterObject | undefined {
@@ -97,8 +98,8 @@ export class ManifestSet {
   }
 
   problems(): readonly Problem[] {
-    const files = [...this.#files.keys()].sort();
-    return [...files.flatMap((file) => this.#files.get(file)!.reported), ...this.#claims.problems()];
+    const files = [...this.#reported].sort();
+    return [...files.flatMap((file) => this.#files.get(file)?.reported ?? []), ...this.#claims.problems()];
   }
 
   #apply(file: string, state: FileState, now: Milliseconds): Changed {
@@ -111,6 +112,8 @@ export class ManifestSet {
     const reported = settled || fresh.length === 0 ? fresh : state.reported;
     const objects = kept.length === 0 ? present : [...present, ...kept];
     if (settled) this.#unsettled.delete(file);
+    if (reported.length > 0) this.#reported.add(file);
+    else this.#reported.delete(file);
     if (settled && state.reading.is === 'gone') this.#files.delete(file);
     else {
       const documents = settled && state.reading.is === 'text' ? state.reading.manifest.documents : state.documents;
@@ -147,6 +150,7 @@ const problemsOf = (reading: Reading): readonly Problem[] =>
 function remembered(before: FileState, reading: Reading): ParsedManifest['documents'] {
   if (reading.is !== 'text') return before.documents;
   const { documents } = reading.manifest;
+  if (before.documents.size === 0) return documents;
   // A file that is never left alone must not make us remember all that it ever said.
   if (before.documents.size > 2 * documents.size + 1000) return documents;
   return new Map([...before.documents, ...documents]);

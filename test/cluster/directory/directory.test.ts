@@ -148,7 +148,7 @@ describe('a change', () => {
     const refuse = (): never => {
       throw Object.assign(new Error('ENOSPC: System limit for number of file watchers reached'), { code: 'ENOSPC' });
     };
-    const cluster = await folder.open({ clock, watch: refuse as never });
+    const cluster = await folder.open({ clock, watch: refuse });
     expect(cluster.problems()[0]).toMatchObject({ severity: 'warning', code: 'watch-unavailable' });
     folder.write('web.yaml', serviceText('web', 22));
     folder.write('sub/new.yaml', serviceText('new', 5));
