@@ -4,7 +4,7 @@ import { machineTime } from '../../base/clock.ts';
 import { type Capture, startCapture } from '../capture.ts';
 import type { Feed } from '../feed.ts';
 import { type HttpClient, startHttpClient } from '../http-client.ts';
-import { Lab } from '../lab.ts';
+import type { Lab } from '../lab.ts';
 import { type NeighbourEvent, watchNeighbours } from '../neighbours.ts';
 import { lanMac, lanPlan } from '../plan.ts';
 import { startTool } from '../tool-process.ts';
@@ -13,7 +13,7 @@ import { dnat, POD4, POD6 } from './manifests.ts';
 /** The small data centre: a switch; on it a client, node-a and a rival; behind node-a a pod with an HTTP server. */
 export interface World {
   readonly lab: Lab;
-  /** The manifests. On the tree's own tmpfs, so it vanishes with the tree. */
+  /** The manifests. */
   readonly folder: string;
   readonly program: readonly string[];
   readonly client: HttpClient;
@@ -39,8 +39,10 @@ export const picture = `
                               pod ${POD4}   an HTTP server
 `;
 
-export async function buildWorld(program: readonly string[]): Promise<World> {
-  const lab = new Lab('');
+/** On the tree's own tmpfs, so it vanishes with the tree. */
+export const FOLDER = '/run/demo';
+
+export async function buildWorld(lab: Lab, program: readonly string[]): Promise<World> {
   const lan = lanPlan([
     { name: 'node-a', number: NODE },
     { name: 'client', number: CLIENT },
@@ -61,8 +63,7 @@ export async function buildWorld(program: readonly string[]): Promise<World> {
       { host: 'pod', to: 'default', via: 'fd00:10:244:1::1' },
     ],
   });
-  const folder = '/run/demo';
-  mkdirSync(folder);
+  mkdirSync(FOLDER);
   const [client, wire] = await Promise.all([
     startHttpClient(lab, 'client'),
     startCapture(lab, 'client', 'eth0'),
@@ -74,14 +75,14 @@ export async function buildWorld(program: readonly string[]): Promise<World> {
   ]);
   return {
     lab,
-    folder,
+    folder: FOLDER,
     program,
     client,
     wire,
     neighbours: watchNeighbours(lab, 'client'),
     write(file, text) {
       const at = machineTime();
-      writeFileSync(join(folder, file), text);
+      writeFileSync(join(FOLDER, file), text);
       return at;
     },
   };

@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { ExitCode, environmentError } from '../base/errors.ts';
+import { type DemoResult, runDemo } from '../lab/demo/demo.ts';
+import { formatOutcomes } from '../lab/demo/promises.ts';
+import { FOLDER, picture } from '../lab/demo/world.ts';
+import { Lab } from '../lab/lab.ts';
+import { enterCommand, insidePrivateTree, runInPrivateTree } from '../lab/private-tree.ts';
+import { Progress } from '../terminal/progress.ts';
+import { plainStyle, styleFor } from '../terminal/table.ts';
+
+interface DemoCommandOptions {
+  readonly json?: true;
+  readonly keep?: true;
+}
+
+export function register(program: Command): void {
+  program
+    .command('demo')
+    .description('a small data centre on this machine, live: what Clarion does, and whether it keeps its promises')
+    .option('--json', 'one JSON object at the end instead of the story')
+    .option('--keep', 'stay up at the end, to play on')
+    .addHelpText(
+      'after',
+      `
+Runs in private network namespaces: no root where the host allows user namespaces, and nothing of it is left.
+Exit code 0 when every promise was kept, 1 when one was broken, 3 when the machine allows no such network.
+--json: {"scenes":[{"number","title","about","lines":[{"who","text","ms"?}]}], "promises":[{"name","promised","measured",
+"unit","kept"}], "kept", "of", "seconds", "failure"?:{"message","log"}}`,
+    )
+    .action(demo);
+}
+
+async function demo(options: DemoCommandOptions): Promise<void> {
+  const entry = process.argv[1];
+  if (entry === undefined) throw environmentError('it is not known how this program was started');
+  const program = [process.execPath, ...process.execArgv, entry];
+  // The tree that tests run in is not ours: it has other labs in it.
+  if (!insidePrivateTree() || process.env[OWN_TREE] === undefined) {
+    process.exitCode = await runInPrivateTree([...program, ...process.argv.slice(2)], { [OWN_TREE]: '1' });
+    return;
+  }
+  const say = options.json ? () => {} : (text: string) => void process.stdout.write(text);
+  const style = options.json ? plainStyle : styleFor(process.stdout);
+  say(
+    `A small data centre in private network namespaces${enterCommand().includes('--user') ? ', without root' : ''}:\n${picture}`,
+  );
+  const lab = new Lab('');
+  try {
+    const progress = new Progress(say, style, process.stdout.columns);
+    const result = await runDemo({ lab, progress, program, keep: options.keep === true });
+    say(closing(result, style));
+    if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    process.exitCode = result.kept === result.of && result.failure === undefined ? ExitCode.done : ExitCode.problems;
+    if (options.keep) {
+      say(playOn());
+      // Until Ctrl-C, which ends the tree and everything in it.
+      await new Promise<never>(() => {});
+    }
+  } finally {
+    await lab.stop();
+  }
+}
+const OWN_TREE = 'CLARION_DEMO';
+
+function closing({ promises, kept, of, seconds, failure }: DemoResult, style: ReturnType<typeof styleFor>): string {
+  const trouble =
+    failure === undefined
+      ? ''
+      : `\n   ${style.bad('failed')}      ${failure.message}\n${failure.log.map((line) => `     ${line}\n`).join('')}`;
+  return `${trouble}\n${style.strong('What was promised, what was measured')}\n${formatOutcomes(promises, style)}\n${kept} of ${of} kept in ${seconds} s.\n`;
+}
+
+function playOn(): string {
+  return `
+It stays up until Ctrl-C. From another terminal:
+   enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
+   enter client ping 192.0.2.200
+   enter client ip neigh                              who answers, as the client's kernel knows it
+   enter rival ip addr add 192.0.2.200/24 dev eth0    a second owner: see what node-a does
+   enter node-a ls ${FOLDER} ${FOLDER}/.clarion       manifests to edit, and what Clarion says of them
+`;
+}

@@ -1,0 +1,68 @@
+import { machineTime } from '../../base/clock.ts';
+import { ClarionError, ExitCode, messageOf } from '../../base/errors.ts';
+import type { Progress, Scene } from '../../terminal/progress.ts';
+import type { Lab } from '../lab.ts';
+import { type PromiseOutcome, Promises } from './promises.ts';
+import { address, refuse, serve, share, start } from './scenes-service.ts';
+import { editPool, loseEndpoint, rival, stop } from './scenes-trouble.ts';
+import { StatusFeed } from './status.ts';
+import type { Tale } from './tale.ts';
+import { buildWorld } from './world.ts';
+
+/**
+ * The demo: a small data centre in which the real `clarion standalone` does its work, told as it happens.
+ * Everything that is told was seen from outside of it: on the wire, in the client's kernel, in its answers, in the files.
+ */
+export interface DemoOptions {
+  /** Empty, and stopped by whoever made it. */
+  readonly lab: Lab;
+  readonly progress: Progress;
+  /** How this very program is started: node, its options, main.js. */
+  readonly program: readonly string[];
+  /** Everything but the last scene: it stays up. */
+  readonly keep: boolean;
+}
+
+/** What `clarion demo --json` prints, with `kept`, `of` and `seconds` counted. */
+export interface DemoResult {
+  readonly scenes: readonly Scene[];
+  readonly promises: readonly PromiseOutcome[];
+  readonly kept: number;
+  readonly of: number;
+  readonly seconds: number;
+  /** The step that did not do what it should, and what the program wrote last. */
+  readonly failure?: { readonly message: string; readonly log: readonly string[] };
+}
+
+export async function runDemo({ lab, progress, program, keep }: DemoOptions): Promise<DemoResult> {
+  const started = machineTime();
+  const world = await buildWorld(lab, program);
+  const tale: Tale = {
+    world,
+    status: new StatusFeed(world.folder),
+    progress,
+    promises: new Promises(),
+    standalone: undefined,
+  };
+  const scenes = [start, address, serve, share, refuse, editPool, loseEndpoint, rival, ...(keep ? [] : [stop])];
+  let failure: DemoResult['failure'];
+  try {
+    for (const scene of scenes) await scene(tale);
+  } catch (thrown) {
+    // The machine's fault is the caller's to report; a step that failed ends the story and breaks what it had yet to show.
+    if (thrown instanceof ClarionError && thrown.exitCode === ExitCode.environment) throw thrown;
+    const log =
+      tale.standalone?.log
+        .since(0)
+        .slice(-5)
+        .map((line) => JSON.stringify(line)) ?? [];
+    failure = { message: messageOf(thrown), log };
+  }
+  const promises = tale.promises.outcomes(keep ? STOP_PROMISES : []);
+  const kept = promises.filter((outcome) => outcome.kept).length;
+  const seconds = Math.round((machineTime() - started) / 100) / 10;
+  const result = { scenes: progress.scenes, promises, kept, of: promises.length, seconds };
+  return failure === undefined ? result : { ...result, failure };
+}
+
+const STOP_PROMISES = ['stopped', 'answersAfter', 'processesAfter'] as const;

@@ -1,0 +1,70 @@
+import { type Milliseconds, ms, seconds, systemClock } from '../../base/clock.ts';
+import type { Progress } from '../../terminal/progress.ts';
+import type { Sighting } from '../capture.ts';
+import { type PromiseKey, type Promises, stepFailed } from './promises.ts';
+import type { Standalone } from './standalone.ts';
+import type { StatusFeed } from './status.ts';
+import { NODE_MAC, type World } from './world.ts';
+
+/** What every scene has: the world, what is seen of it, and where it is told. */
+export interface Tale {
+  readonly world: World;
+  readonly status: StatusFeed;
+  readonly progress: Progress;
+  readonly promises: Promises;
+  standalone: Standalone | undefined;
+}
+
+export const pause = (length: Milliseconds): Promise<void> =>
+  new Promise((resolve) => void systemClock.startTimer('demo pause', length, resolve));
+
+/** Tells how long something took and holds it against the promise. */
+export function measured({ promises }: Tale, key: PromiseKey, value: number): number {
+  promises.measured(key, value);
+  return value;
+}
+
+/** A frame of node-a about that address, seen by the capture in the client. */
+export function seenOnWire(tale: Tale, what: Sighting['what'], address: string, mark: number): Promise<Sighting> {
+  return tale.world.wire.seen.first(
+    `${what} of ${address} on the wire`,
+    mark,
+    seconds(5),
+    (frame) => frame.what === what && frame.address === address && frame.mac === NODE_MAC,
+  );
+}
+
+/** What the client's browser would show; throws when it shows nothing. */
+export async function browse({ world, progress }: Tale, url: string): Promise<void> {
+  const answer = await world.client.get(url);
+  if (!answer.ok) throw stepFailed(`the client asked for ${url} and got: ${answer.text}`);
+  progress.line('client', `GET ${url}  ->  "${answer.text}"`, answer.took);
+}
+
+/**
+ * Asks on the wire for these addresses every two milliseconds while `until` has not come, and a little longer.
+ * Returns the machine times of all answers.
+ */
+export async function askSteadily(
+  tale: Tale,
+  addresses: readonly string[],
+  until: Promise<unknown>,
+): Promise<readonly number[]> {
+  const { wire } = tale.world;
+  const mark = wire.seen.mark();
+  let over = false;
+  const done = until.finally(() => {
+    over = true;
+  });
+  const ask = async (): Promise<void> => {
+    while (!over) {
+      for (const address of addresses) wire.ask(address);
+      await pause(ms(2));
+    }
+  };
+  await Promise.all([done, ask()]);
+  return wire.seen
+    .since(mark)
+    .filter((frame) => frame.what === 'answer' && addresses.includes(frame.address))
+    .map((frame) => frame.at);
+}
