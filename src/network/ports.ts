@@ -81,7 +81,10 @@ export interface Network {
   openFrameSocket(options: FrameSocketOptions, handlers: FrameHandlers): Decoded<FrameSocket, NetworkError>;
   /** Netlink events, not polling. `changed` is called after each change, with `list()` already new. */
   watchInterfaces(changed: () => void): Decoded<InterfaceWatch, NetworkError>;
-  /** Receive this IPv6 multicast group on the interface (programs the NIC and sends MLD reports). Joining twice is no error. */
+  /**
+   * Receive this IPv6 multicast group on the interface (programs the NIC and sends MLD reports). Joins are counted: it is left
+   * when left as often as joined. They end with the interface: when it returns, join again.
+   */
   joinGroup(interfaceName: string, group: IpAddress): NetworkError | undefined;
   leaveGroup(interfaceName: string, group: IpAddress): void;
 }
