@@ -5,11 +5,12 @@ import type { Pool } from '../config/config.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 import { AddressBook } from './address-book.ts';
 import type { AllocationDecision, PoolUsage } from './decision.ts';
-import { type Market, type Offer, offerAny, offerFromWantedPool, offerMissing, offerWanted } from './offer.ts';
+import { type Market, type Offer, offerAny, offerFromWantedPool, offerMissing } from './offer.ts';
 import { PoolMap } from './pool-map.ts';
 import { earliest, familyNames, type Refusal, refusal } from './refusal.ts';
 import { sameTerms, sharingObstacle, type Terms, termsOf } from './sharing.ts';
 import { barredFrom, keptThough, whileKeeping } from './standing.ts';
+import { offerWanted } from './wanted.ts';
 
 /*
  * Allocation: which Service has which address.
@@ -22,7 +23,7 @@ import { barredFrom, keptThough, whileKeeping } from './standing.ts';
  *   AddressBook   who has which address, and which were free again when: survives every change of the pools
  *   PoolMap       the pools of one configuration: lookup by address, who may use which, in what order
  *   PoolSpace     the free addresses of one pool and family, and the shared ones by key
- *   offer         what a Service could have now, or a Refusal
+ *   offer, wanted what a Service could have now, or a Refusal
  *   standing      what is wrong with an address that is kept all the same
  *
  * Cost: a Service that did not change is one comparison; giving and freeing an address does not depend on the number of
@@ -150,7 +151,8 @@ export class Allocation {
     const stays =
       !barred && sameTerms(entry.terms, terms) && entry.held.every(({ family }) => families.includes(family));
     const held = entry.held;
-    if (!stays) this.#leaveAll(entry);
+    if (stays) entry.held = inOrderOf(families, held);
+    else this.#leaveAll(entry);
     entry.request = request;
     entry.terms = terms;
     entry.families = families;
@@ -202,9 +204,7 @@ export class Allocation {
 
   #conclude(entry: Entry, refused: Refusal | undefined): boolean {
     const { request, held } = entry;
-    const first = held[0];
-    entry.pool =
-      first === undefined ? undefined : (this.#pools.poolOf(first)?.pool.name ?? entry.pool ?? request.assignedPool);
+    entry.pool = this.#homeOf(entry);
     const decision: AllocationDecision = {
       service: request.key,
       addresses: held,
@@ -216,6 +216,19 @@ export class Allocation {
     if (sameDecision(entry.decision, next)) return false;
     entry.decision = next;
     return true;
+  }
+
+  /**
+   * The pool that contains the addresses; the one recorded where none does any more. A Service that names its pool and was
+   * given its address from there stays booked there when the pools are cut anew, or it would seem to ask for another one.
+   */
+  #homeOf({ request, held, pool }: Entry): string | undefined {
+    const first = held[0];
+    if (first === undefined) return undefined;
+    const recorded = pool ?? request.assignedPool;
+    if (recorded !== undefined && recorded === request.wantedPool && this.#pools.named(recorded) !== undefined)
+      return recorded;
+    return this.#pools.poolOf(first)?.pool.name ?? recorded;
   }
 
   /** Foreign Services concern us only while their status still names an address that we gave. */
@@ -258,10 +271,9 @@ export class Allocation {
       return content ? undefined : offerWanted(market, entry);
     }
     if (request.wantedPool !== undefined) {
-      const content =
-        held.length > 0 &&
-        held.every((own) => (this.#pools.poolOf(own)?.pool.name ?? entry.pool) === request.wantedPool);
-      return content ? undefined : offerFromWantedPool(market, entry, request.wantedPool);
+      const named = request.wantedPool;
+      const content = held.length > 0 && this.#homeOf(entry) === named;
+      return content ? undefined : offerFromWantedPool(market, entry, named);
     }
     return held.length > 0 ? undefined : offerAny(market, entry);
   }
@@ -296,6 +308,7 @@ export class Allocation {
       if (!held.some((own) => sameIpAddress(own, address))) this.#book.join(address, key, entry.terms, this.#pools);
     for (const own of held) if (!addresses.some((address) => sameIpAddress(address, own))) this.#leave(entry, own);
     entry.held = inOrderOf(entry.families, addresses);
+    entry.pool = addresses[0] === undefined ? undefined : this.#pools.poolOf(addresses[0])?.pool.name;
     entry.ours = true;
     this.#free();
   }

@@ -1,10 +1,10 @@
 import type { Milliseconds } from '../base/clock.ts';
-import { formatIpAddress, type IpAddress, type IpFamily, ipAddress, sameIpAddress } from '../base/ip-address.ts';
+import { type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { ServiceRequest } from '../inventory/service-request.ts';
 import type { AddressBook } from './address-book.ts';
 import type { PoolEntry, PoolMap } from './pool-map.ts';
-import { addressNames, earliest, familyNames, nameSome, nameUse, type Refusal, refusal } from './refusal.ts';
-import { sharingObstacle, type Terms } from './sharing.ts';
+import { earliest, familyNames, nameSome, nameUse, type Refusal, refusal } from './refusal.ts';
+import type { Terms } from './sharing.ts';
 
 /*
  * What could be given to a Service now. Nothing here changes anything: an offer is taken by joining its addresses in the book.
@@ -28,118 +28,22 @@ export type Offer =
   | { readonly kind: 'given'; readonly addresses: readonly IpAddress[] }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-const given = (addresses: readonly IpAddress[]): Offer => ({ kind: 'given', addresses });
-const refused = (why: Refusal): Offer => ({ kind: 'refused', refusal: why });
-const isAddress = (address: IpAddress | undefined): address is IpAddress => address !== undefined;
+export const given = (addresses: readonly IpAddress[]): Offer => ({ kind: 'given', addresses });
+export const refused = (why: Refusal): Offer => ({ kind: 'refused', refusal: why });
+export const isAddress = (address: IpAddress | undefined): address is IpAddress => address !== undefined;
 
-/** The addresses that the Service names; with PreferDualStack completed from the same pool. All of them or none. */
-export function offerWanted(market: Market, applicant: Applicant): Offer {
-  const { request, held, families } = applicant;
-  const wanted = request.wantedAddresses;
-  const mismatch = familyMismatch(applicant);
-  if (mismatch !== undefined) return refused(mismatch);
-  let home: PoolEntry | undefined;
-  for (const address of wanted) {
-    const entry = market.pools.poolOf(address);
-    const obstacle = wantedObstacle(market, applicant, address, entry);
-    if (obstacle !== undefined) return refused(obstacle);
-    if (home !== undefined && entry !== home)
-      return refused(
-        refusal(
-          'pool-not-allowed',
-          `${addressNames(wanted)} are in different pools; both addresses of a Service come from one pool, so ask for two of the same`,
-        ),
-      );
-    home = entry;
-  }
-  const others = families.filter((family) => !wanted.some((address) => address.family === family));
-  const completed = others.map((family) => {
-    const own = held.find((address) => address.family === family && market.pools.poolOf(address) === home);
-    return own ?? (home === undefined ? undefined : draw(market, applicant, home, family));
-  });
-  return given([...wanted, ...completed.filter(isAddress)]);
-}
+/** For messages about a pool that was not found. */
+export const knownPools = ({ liveNames }: PoolMap): string =>
+  liveNames.length === 0 ? 'no pool is configured' : `pools are: ${nameSome(liveNames)}`;
 
-function familyMismatch({ request, families }: Applicant): Refusal | undefined {
-  const wanted = request.wantedAddresses;
-  const asked = wanted.map(({ family }) => family);
-  const fits = new Set(asked).size === asked.length && asked.every((family) => families.includes(family));
-  const enough = request.ipFamilyPolicy !== 'RequireDualStack' || asked.length === families.length;
-  if (fits && enough) return undefined;
-  const asks = wanted.length > 4 ? `${wanted.length} addresses` : `${addressNames(wanted)} (${familyNames(asked)})`;
-  return refusal(
-    'family-mismatch',
-    `asks for ${asks}, but the Service has ${familyNames(families)} (${request.ipFamilyPolicy}); ask for one address of each family it has`,
-  );
-}
-
-function wantedObstacle(
-  { pools, book, now }: Market,
-  { request, terms, held }: Applicant,
-  address: IpAddress,
-  entry: PoolEntry | undefined,
-): Refusal | undefined {
-  const text = formatIpAddress(address);
-  if (entry === undefined) {
-    const names = pools.liveNames;
-    const known = names.length === 0 ? 'no pool is configured' : `pools are: ${nameSome(names)}`;
-    return refusal(
-      'address-outside-pools',
-      `no pool contains ${text} (${known}); add it to a pool, or ask for another address`,
-    );
-  }
-  const name = entry.pool.name;
-  if (request.wantedPool !== undefined && request.wantedPool !== name)
-    return refusal(
-      'pool-not-allowed',
-      `asks for ${text}, which is in pool "${name}", and by annotation address-pool for pool "${request.wantedPool}"; make the two agree`,
-    );
-  if (held.some((own) => sameIpAddress(own, address))) return undefined;
-  if (entry.pool.retired)
-    return refusal(
-      'address-outside-pools',
-      `${text} was in pool "${name}", which is not in the configuration any more; ask for another address`,
-    );
-  if (!pools.allows(entry, request)) return refusal('pool-not-allowed', notServed(text, name));
-  switch (pools.exclusionOf(entry, address, request)) {
-    case 'reserved':
-      return refusal(
-        'address-in-use',
-        `${text} is reserved in pool "${name}"; ask for another address, or name this Service in the reservation`,
-      );
-    case 'buggy':
-      return refusal(
-        'address-outside-pools',
-        `pool "${name}" does not give ${text} (avoidBuggyIPs leaves out .0 and .255); ask for another address`,
-      );
-    case undefined:
-  }
-  const holding = book.holding(address);
-  const obstacle = holding === undefined ? undefined : sharingObstacle(holding, request.key, terms);
-  if (obstacle !== undefined)
-    return refusal(
-      terms.sharingKey === undefined ? 'address-in-use' : 'sharing-refused',
-      `${obstacle}; ask for another address, or give both Services the same allow-shared-ip key and different ports`,
-    );
-  const freed = book.lastFreed(address);
-  const space = entry[address.family];
-  if (freed === undefined || !space.rests(freed, request.key, now)) return undefined;
-  return refusal(
-    'address-in-use',
-    `${text} was freed by ${freed.by} and rests for ${entry.pool.reuseAfter / 1000} s (reuseAfter of pool "${name}"); it is given when that is over`,
-    space.dueAt(freed),
-  );
-}
-
-const notServed = (what: string, pool: string): string =>
+export const notServed = (what: string, pool: string): string =>
   `pool "${pool}" of ${what} does not serve this Service: its serviceAllocation names other namespaces or labels; widen it, or ask for another pool`;
 
 /** From the pool that the Service names, autoAssign or not. */
 export function offerFromWantedPool(market: Market, applicant: Applicant, name: string): Offer {
   const entry = market.pools.named(name);
   if (entry === undefined) {
-    const names = market.pools.liveNames;
-    const known = names.length === 0 ? 'no pool is configured' : `pools are: ${nameSome(names)}`;
+    const known = knownPools(market.pools);
     return refused(
       refusal(
         'pool-not-allowed',
@@ -218,7 +122,7 @@ function drawAll(market: Market, applicant: Applicant, entry: PoolEntry): readon
 }
 
 /** One address: reserved for this Service, else shared under its key, else free. */
-function draw(market: Market, applicant: Applicant, entry: PoolEntry, family: IpFamily): IpAddress | undefined {
+export function draw(market: Market, applicant: Applicant, entry: PoolEntry, family: IpFamily): IpAddress | undefined {
   if (entry.pool.retired) return undefined;
   const { request, terms } = applicant;
   const space = entry[family];

@@ -31,10 +31,13 @@ export function nameSome(names: readonly string[]): string {
   return rest <= 0 ? names.join(', ') : `${names.slice(0, NAMES_SHOWN).join(', ')} and ${rest} more`;
 }
 
-/** "pool "edge": 256 of 256 IPv4 in use" */
+/** `pool "edge": 256 of 256 IPv4 in use`. Of a pool where only one family is full, only that one: it is what stands in the way. */
 export function nameUse(entries: readonly PoolEntry[], families: readonly IpFamily[]): string {
   const shown = entries.slice(0, NAMES_SHOWN).map((entry) => {
-    const counts = families.map((family) => `${entry[family].used} of ${entry[family].total} ${FAMILY_NAMES[family]}`);
+    const full = families.filter((family) => BigInt(entry[family].used) === entry[family].total);
+    const counts = (full.length > 0 ? full : families).map(
+      (f) => `${entry[f].used} of ${entry[f].total} ${FAMILY_NAMES[f]}`,
+    );
     return `pool "${entry.pool.name}": ${counts.join(', ')} in use`;
   });
   const rest = entries.length - shown.length;

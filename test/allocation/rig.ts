@@ -1,0 +1,175 @@
+import { Allocation } from '../../src/allocation/allocation.ts';
+import type { AllocationDecision } from '../../src/allocation/decision.ts';
+import { ms } from '../../src/base/clock.ts';
+import { formatIpAddress, type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
+import { parseIpRange } from '../../src/base/ip-range.ts';
+import type { LabelSelector, Labels } from '../../src/base/label-selector.ts';
+import type { Pool, Reservation, ServiceAllocation } from '../../src/config/config.ts';
+import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
+
+export function address(text: string): IpAddress {
+  const parsed = parseIpAddress(text);
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
+}
+
+/** "192.0.2.0/24", or "192.0.2.1" for one address. */
+function range(text: string) {
+  const parsed = parseIpRange(text.includes('/') || text.includes('-') ? text : `${text}-${text}`);
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
+}
+
+export function pool(name: string, addresses: readonly string[], changes: Partial<Pool> = {}): Pool {
+  return {
+    name,
+    labels: {},
+    ranges: addresses.map(range),
+    autoAssign: true,
+    avoidBuggyIPs: false,
+    serviceAllocation: undefined,
+    reserved: [],
+    reuseAfter: ms(0),
+    retired: false,
+    ...changes,
+  };
+}
+
+export const pinned = (changes: Partial<ServiceAllocation> = {}): ServiceAllocation => ({
+  priority: 0,
+  namespaces: [],
+  namespaceSelectors: [],
+  serviceSelectors: [],
+  ...changes,
+});
+export const labelled = (matchLabels: Labels): LabelSelector => ({ matchLabels, matchExpressions: [] });
+export const reserved = (addresses: string, service?: string): Reservation => ({ range: range(addresses), service });
+
+/** "web" is shop/web. */
+export function keyOf(name: string): ServiceKey {
+  const [first, second] = name.split('/');
+  return second === undefined ? serviceKey('shop', name) : serviceKey(first!, second);
+}
+
+export function request(name: string, changes: Partial<ServiceRequest> = {}): ServiceRequest {
+  const key = keyOf(name);
+  const [namespace, bare] = key.split('/');
+  return {
+    key,
+    namespace: namespace!,
+    name: bare!,
+    labels: {},
+    createdAt: 0,
+    loadBalancer: true,
+    loadBalancerClass: undefined,
+    headless: false,
+    families: ['ipv4'],
+    ipFamilyPolicy: 'SingleStack',
+    ports: [{ protocol: 'TCP', port: 80 }],
+    externalTrafficPolicy: 'Cluster',
+    backendKey: '',
+    wantedAddresses: [],
+    wantedPool: undefined,
+    sharingKey: undefined,
+    invalid: undefined,
+    assigned: [],
+    assignedPool: undefined,
+    healthCheckNodePort: undefined,
+    ...changes,
+  };
+}
+
+export const wants = (...texts: string[]): Partial<ServiceRequest> => ({ wantedAddresses: texts.map(address) });
+export const has = (...texts: string[]): Partial<ServiceRequest> => ({ assigned: texts.map(address) });
+export const ports = (...texts: string[]): Partial<ServiceRequest> => ({
+  ports: texts.map((text) => {
+    const [protocol, port] = text.split('/');
+    return { protocol: protocol as 'TCP' | 'UDP', port: Number(port) };
+  }),
+});
+export const prefer: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipFamilyPolicy: 'PreferDualStack' };
+export const require: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipFamilyPolicy: 'RequireDualStack' };
+export const ipv6: Partial<ServiceRequest> = { families: ['ipv6'] };
+
+/** A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. */
+export class Rig {
+  pools: readonly Pool[];
+  namespaces: ReadonlyMap<string, Labels> = new Map();
+  loadBalancerClass: string | undefined;
+  now = 0;
+  allocation = new Allocation();
+  #services = new Map<ServiceKey, ServiceRequest>();
+  decisions: readonly AllocationDecision[] = [];
+
+  constructor(...pools: Pool[]) {
+    this.pools = pools;
+  }
+
+  /** Creates or changes Services and lets them have what they can. */
+  set(changes: Readonly<Record<string, Partial<ServiceRequest>>>): this {
+    for (const [name, change] of Object.entries(changes)) this.put(name, change);
+    return this.pass();
+  }
+  put(name: string, change: Partial<ServiceRequest>): void {
+    const key = keyOf(name);
+    const next = { ...(this.#services.get(key) ?? request(name)), ...change };
+    // Clients see a new map only when something in it changed.
+    this.#services = new Map(this.#services).set(key, next);
+  }
+  remove(...names: string[]): this {
+    this.#services = new Map([...this.#services].filter(([key]) => !names.map(keyOf).includes(key)));
+    return this.pass();
+  }
+  configure(...pools: Pool[]): this {
+    this.pools = pools;
+    return this.pass();
+  }
+  restart(): this {
+    this.allocation = new Allocation();
+    return this.pass();
+  }
+  later(milliseconds: number): this {
+    this.now += milliseconds;
+    return this.pass();
+  }
+
+  pass(): this {
+    this.decisions = this.#reconcile();
+    for (const { service, addresses, pool: assignedPool } of this.decisions) {
+      const before = this.#services.get(service)!;
+      if (before.assigned === addresses && before.assignedPool === assignedPool) continue;
+      this.#services = new Map(this.#services).set(service, { ...before, assigned: addresses, assignedPool });
+    }
+    const again = this.#reconcile();
+    const changed = again.find((decision) => !this.decisions.includes(decision));
+    if (changed !== undefined)
+      throw new Error(`a second pass changes ${changed.service}: ${changed.message ?? 'no reason'}`);
+    this.decisions = again;
+    return this;
+  }
+
+  get services(): ReadonlyMap<ServiceKey, ServiceRequest> {
+    return this.#services;
+  }
+  decision(name: string): AllocationDecision | undefined {
+    return this.decisions.find(({ service }) => service === keyOf(name));
+  }
+  /** "192.0.2.1 2001:db8::1", then the reason in parentheses: all that tests usually want to know. */
+  at(name: string): string {
+    const decision = this.decision(name);
+    if (decision === undefined) return 'not ours';
+    const reason = decision.reason === undefined ? [] : [`(${decision.reason})`];
+    return [...decision.addresses.map(formatIpAddress), ...reason].join(' ');
+  }
+
+  #reconcile(): readonly AllocationDecision[] {
+    const { pools, namespaces, loadBalancerClass } = this;
+    return this.allocation.reconcile({
+      pools,
+      services: this.#services,
+      namespaces,
+      loadBalancerClass,
+      now: ms(this.now),
+    });
+  }
+}
