@@ -27,3 +27,12 @@ export const systemClock: Clock = {
 
 /** Monotonic milliseconds since the machine started: the same for every process on it, so that they can compare notes. */
 export const machineTime = (): Milliseconds => ms(Number(process.hrtime.bigint()) / 1e6);
+
+/**
+ * Once everything that has arrived by now was handed out, before any timer. For work that an event asks for and that is
+ * better done once for a batch of events; it takes no time, so it is no business of a Clock.
+ */
+export function afterThisTurn(run: () => void): Timer {
+  const handle = setImmediate(run);
+  return { stop: () => clearImmediate(handle) };
+}

@@ -20,7 +20,7 @@ export interface LeaseConfig {
   readonly timing: LeaseTiming;
 }
 
-export interface ObservedLease {
+interface ObservedLease {
   readonly record: LeaseRecord;
   readonly version: string;
   /** When this process first saw that version. */

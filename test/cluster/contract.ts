@@ -10,7 +10,7 @@ import type {
   ServiceStatus,
 } from '../../src/cluster/ports.ts';
 
-export type Cluster = ClusterReader & ClusterWriter & LeaseStore & ReportBoard;
+type Cluster = ClusterReader & ClusterWriter & LeaseStore & ReportBoard;
 
 /** What an implementation gives the suite: the cluster as one process sees it, and the hand of its user. */
 export interface ClusterUnderTest {

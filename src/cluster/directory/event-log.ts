@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import { afterThisTurn, type Clock, type Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ClusterEvent } from '../ports.ts';
@@ -18,7 +18,7 @@ export class EventLog {
   readonly #logger: Logger;
   readonly #last = new Map<string, string>();
   #lines: string[] = [];
-  #next: NodeJS.Immediate | undefined;
+  #next: Timer | undefined;
   #failing = false;
 
   constructor(path: string, clock: Clock, logger: Logger) {
@@ -37,11 +37,11 @@ export class EventLog {
     if (this.#last.size > REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
     const time = this.#clock.wallTime().toISOString();
     this.#lines.push(`${JSON.stringify({ time, type, reason, kind, namespace, name, message })}\n`);
-    this.#next ??= setImmediate(() => this.flush());
+    this.#next ??= afterThisTurn(() => this.flush());
   }
 
   flush(): void {
-    clearImmediate(this.#next);
+    this.#next?.stop();
     this.#next = undefined;
     const text = this.#lines.join('');
     this.#lines = [];

@@ -3,7 +3,7 @@ import { messageOf, systemCodeOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 
 /** Which files of a folder are manifests, and reading one without ever waiting: no FIFO, no device, nothing huge. */
-export const LARGEST_FILE = 64 * 1024 * 1024;
+const LARGEST_FILE = 64 * 1024 * 1024;
 
 /** Names beginning with a dot are ours (.clarion), Kubernetes' (..data) or an editor's. */
 export const isHidden = (name: string): boolean => name.startsWith('.');

@@ -14,7 +14,7 @@ import { EMPTY_MANIFEST, type ParsedManifest } from './parse.ts';
  * - a file that cannot be read or parsed keeps the objects it had until it is mended, and is reported after OBJECT_QUIET.
  */
 export const OBJECT_QUIET = ms(500);
-export const FIELD_QUIET = ms(50);
+const FIELD_QUIET = ms(50);
 
 export type Reading =
   | { readonly is: 'text'; readonly manifest: ParsedManifest }

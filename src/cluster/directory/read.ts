@@ -35,14 +35,12 @@ export function readDirectory(directory: string): {
 interface Found {
   /** Relative to the root, sorted. */
   readonly files: readonly string[];
-  readonly directories: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 /** Every manifest below a folder. Symbolic links are followed, each real folder once. */
-export function manifestsOf(root: string): Found {
+function manifestsOf(root: string): Found {
   const files: string[] = [];
-  const directories: string[] = [];
   const problems: Problem[] = [];
   const seen = new Set<string>();
   const walk = (relative: string): void => {
@@ -52,7 +50,6 @@ export function manifestsOf(root: string): Found {
       if (seen.has(real)) return;
       seen.add(real);
       const names = readdirSync(directory);
-      directories.push(relative);
       for (const name of names) {
         const entry = look(join(directory, name), name);
         if (entry === 'directory') walk(join(relative, name));
@@ -69,5 +66,5 @@ export function manifestsOf(root: string): Found {
     }
   };
   walk('');
-  return { files: files.sort(compareText), directories, problems };
+  return { files: files.sort(compareText), problems };
 }

@@ -13,7 +13,7 @@ export interface StatusRecord {
   readonly pool: string | undefined;
   readonly conditions: readonly DatedCondition[];
 }
-export interface DatedCondition extends Condition {
+interface DatedCondition extends Condition {
   readonly lastTransitionTime: string;
 }
 

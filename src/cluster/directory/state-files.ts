@@ -1,6 +1,6 @@
 import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import { afterThisTurn, type Clock, type Timer } from '../../base/clock.ts';
 import { messageOf, systemCodeOf } from '../../base/errors.ts';
 import { systemRandom } from '../../base/random.ts';
 import type { WriteOutcome } from '../ports.ts';
@@ -10,7 +10,7 @@ import type { WriteOutcome } from '../ports.ts';
  * name is taken). Temporary names begin with a dot, so nobody reads them. A crash of this process loses nothing that was
  * renamed; a power cut may lose the last seconds, since nothing is forced to the disk.
  */
-export function replaceFile(path: string, text: string): void {
+function replaceFile(path: string, text: string): void {
   withTemporary(path, text, (temporary) => renameSync(temporary, path));
 }
 
@@ -89,7 +89,7 @@ export class WriteQueue {
     string,
     { text: string | undefined; readonly tellers: ((outcome: WriteOutcome) => void)[] }
   >();
-  #next: NodeJS.Immediate | undefined;
+  #next: Timer | undefined;
 
   constructor(root: string, clock: Clock) {
     this.#root = root;
@@ -110,13 +110,13 @@ export class WriteQueue {
         waiting.text = text;
         waiting.tellers.push(resolve);
       }
-      this.#next ??= setImmediate(() => this.#run(SLICE_MS));
+      this.#next ??= afterThisTurn(() => this.#run(SLICE_MS));
     });
   }
 
   /** Writes all that waits, now. */
   flush(): void {
-    clearImmediate(this.#next);
+    this.#next?.stop();
     this.#run(Number.POSITIVE_INFINITY);
   }
 
@@ -125,7 +125,7 @@ export class WriteQueue {
     const started = this.#clock.now();
     for (const [relative, { text, tellers }] of this.#waiting) {
       if (this.#clock.now() - started > atMost) {
-        this.#next = setImmediate(() => this.#run(SLICE_MS));
+        this.#next = afterThisTurn(() => this.#run(SLICE_MS));
         return;
       }
       this.#waiting.delete(relative);

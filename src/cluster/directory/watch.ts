@@ -1,6 +1,6 @@
 import { type FSWatcher, watch as fsWatch, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../../base/clock.ts';
+import { afterThisTurn, type Clock, type Milliseconds, ms, seconds, type Timer } from '../../base/clock.ts';
 import { messageOf, systemCodeOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 import { fileProblem, isHidden } from './files.ts';
@@ -43,8 +43,8 @@ export class FolderWatch {
   readonly #links = new Set<string>();
   readonly #problems = new Map<string, Problem>();
   #events = new Set<string>();
-  #flush: NodeJS.Immediate | undefined;
-  #slice: NodeJS.Immediate | undefined;
+  #flush: Timer | undefined;
+  #slice: Timer | undefined;
   #timer: Timer | undefined;
   #closed = false;
 
@@ -67,8 +67,8 @@ export class FolderWatch {
   close(): void {
     this.#closed = true;
     this.#timer?.stop();
-    clearImmediate(this.#flush);
-    clearImmediate(this.#slice);
+    this.#flush?.stop();
+    this.#slice?.stop();
     for (const { watcher } of this.#folders.values()) watcher?.close();
   }
 
@@ -95,7 +95,7 @@ export class FolderWatch {
     if (name === null) this.#schedule(ms(0));
     else this.#events.add(join(folder, name));
     // After all events that are there by now, before anything else that waits.
-    this.#flush ??= setImmediate(() => this.#handleEvents());
+    this.#flush ??= afterThisTurn(() => this.#handleEvents());
   }
 
   #handleEvents(): void {
@@ -210,7 +210,7 @@ export class FolderWatch {
     const next = (): void => {
       this.#slice = undefined;
       if (slices.next().done !== true) {
-        this.#slice = setImmediate(next);
+        this.#slice = afterThisTurn(next);
         return;
       }
       for (const path of [...this.#files.keys(), ...this.#folders.keys()])

@@ -169,7 +169,7 @@ describe('files that are not what they should be', () => {
     folder.write('broken.yaml', 'a: [');
     folder.write('huge.json', '');
     truncateSync(folder.at('huge.json'), 65 * 1024 * 1024);
-    execFileSync('mkfifo', [folder.at('fifo.yaml')]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', folder.at('fifo.yaml')]);
     symlinkSync('self.yaml', folder.at('self.yaml'));
     symlinkSync('/nowhere', folder.at('dangling.yaml'));
     symlinkSync('/dev/zero', folder.at('device.yaml'));
