@@ -106,6 +106,7 @@ function startController(
       clock: systemClock,
       random: systemRandom,
       logger,
+      node,
       loadBalancerClass,
       ignoreExcludeLb,
     });

@@ -47,7 +47,7 @@ function runPlan(options: PlanOptions): void {
   const plan = planOf({
     ...options,
     judgement: judgeConfig(config.source),
-    inventory: inventoryTaker()(lists),
+    inventory: inventoryTaker(options.node)(lists),
     problems: [...problems, ...config.problems],
   });
   const text =

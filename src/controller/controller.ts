@@ -10,7 +10,14 @@ import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus, SpeakerReport } from '../cluster/ports.ts';
+import type {
+  ClusterReader,
+  ClusterWriter,
+  ObjectLists,
+  ReportBoard,
+  ServiceStatus,
+  SpeakerReport,
+} from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
@@ -29,6 +36,8 @@ export interface ControllerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** What the one node is called where there are no Node objects. */
+  readonly node: string;
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
 }
@@ -45,7 +54,7 @@ export class Controller {
   readonly #loop: ReconcileLoop;
   readonly #writes: StatusWrites;
   readonly #configuration: Configuration;
-  readonly #takeInventory = inventoryTaker();
+  readonly #takeInventory: (lists: ObjectLists) => Inventory;
   readonly #judge = announcementJudge();
   readonly #allocation = new Allocation();
   readonly #unsubscribe: () => void;
@@ -59,6 +68,7 @@ export class Controller {
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
+    this.#takeInventory = inventoryTaker(deps.node);
     this.#configuration = new Configuration(cluster, logger);
     this.#writes = new StatusWrites(deps);
     this.#loop = new ReconcileLoop(

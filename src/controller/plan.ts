@@ -13,7 +13,6 @@ import type { Judgement } from '../config/judge.ts';
 import { rankCandidates } from '../election/rank.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
-import { implicitNode } from '../speaker/control.ts';
 
 /**
  * What a controller that sees these objects for the first time would decide, and what speakers would make of it: the same
@@ -74,8 +73,6 @@ export interface PoolPlan extends UsagePlan {
 export interface PlanInput {
   readonly judgement: Judgement;
   readonly inventory: Inventory;
-  /** The name of the only node, where there are no Node objects. */
-  readonly node: string;
   readonly ignoreExcludeLb: boolean;
   readonly loadBalancerClass: string | undefined;
   /** Of reading the objects; those of configuration and inventory are added. */
@@ -97,7 +94,7 @@ export function planOf(input: PlanInput): Plan {
     config,
     services: servicesAfter(decisions, inventory.services),
     endpoints: inventory.endpoints,
-    nodes: inventory.nodes.size > 0 ? inventory.nodes : new Map([[input.node, implicitNode(input.node)]]),
+    nodes: inventory.nodes,
     ignoreExcludeLb,
     loadBalancerClass,
   });

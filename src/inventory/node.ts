@@ -16,3 +16,14 @@ export interface ClusterNode {
   /** About to go: taint ToBeDeletedByClusterAutoscaler, or graceful node shutdown. Ranks last, never barred. */
   readonly leaving: boolean;
 }
+
+/** A node that no object describes: nothing speaks against it. */
+export const impliedNode = (name: string): ClusterNode => ({
+  name,
+  labels: { 'kubernetes.io/hostname': name },
+  addresses: [],
+  networkUnavailable: false,
+  excluded: false,
+  draining: false,
+  leaving: false,
+});

@@ -1,11 +1,11 @@
 import type { Labels } from '../base/label-selector.ts';
 import type { Problem } from '../base/problem.ts';
-import type { ClusterObject, ObjectKind } from '../cluster/ports.ts';
+import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type EndpointSlice, mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
 import type { Inventory } from './inventory.ts';
 import { impliedNamespaceLabels, readNamespace } from './namespace.ts';
-import type { ClusterNode } from './node.ts';
+import { type ClusterNode, impliedNode } from './node.ts';
 import { readNode } from './node-object.ts';
 import { readService } from './service.ts';
 import type { ServiceKey, ServiceRequest } from './service-request.ts';
@@ -23,13 +23,14 @@ import type { ServiceKey, ServiceRequest } from './service-request.ts';
  * Standards: core/v1 Service, Node, Namespace; discovery.k8s.io/v1 EndpointSlice.
  */
 
-export type ObjectLists = Readonly<Record<ObjectKind, readonly ClusterObject[]>>;
-
-/** Makes a taker with a memory of its own; call it on each pass with the reader's current lists. It never throws. */
-export function inventoryTaker(): (lists: ObjectLists) => Inventory {
+/**
+ * Makes a taker with a memory of its own; call it on each pass with the reader's current lists. It never throws.
+ * `soleNode`: what the one node is called where there are no Node objects at all (a folder in front of plain servers).
+ */
+export function inventoryTaker(soleNode?: string): (lists: ObjectLists) => Inventory {
   const takeServices = onceFor(serviceReader());
   const takeEndpoints = onceFor(endpointReader());
-  const takeNodes = onceFor(nodeReader());
+  const takeNodes = onceFor(nodeReader(soleNode));
   const takeNamespaces = onceFor(namespaceReader());
   const take = onceFor(
     (
@@ -92,9 +93,11 @@ function serviceReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey
   };
 }
 
-function nodeReader(): (objects: readonly ClusterObject[]) => Part<string, ClusterNode> {
+function nodeReader(soleNode: string | undefined): (objects: readonly ClusterObject[]) => Part<string, ClusterNode> {
   const read = remembered(readNode);
+  const sole = soleNode === undefined ? undefined : impliedNode(soleNode);
   return (objects) => {
+    if (objects.length === 0 && sole !== undefined) return { values: new Map([[sole.name, sole]]), problems: [] };
     const nodes = objects.map(read);
     return {
       values: new Map(nodes.map(({ node }) => [node.name, node])),

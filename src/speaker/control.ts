@@ -6,9 +6,10 @@ import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
+import type { ClusterReader, ObjectLists, ReportBoard } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
+import type { Inventory } from '../inventory/inventory.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import { inventoryTaker } from '../inventory/take.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
@@ -35,7 +36,7 @@ const REPORT_DELAY = ms(20);
 export class Control {
   readonly #deps: ControlDeps;
   readonly #loop: ReconcileLoop;
-  readonly #takeInventory = inventoryTaker();
+  readonly #takeInventory: (lists: ObjectLists) => Inventory;
   readonly #judge = announcementJudge();
   readonly #unsubscribe: () => void;
   readonly #wire = new Map<string, WireAddressReport>();
@@ -44,11 +45,12 @@ export class Control {
   #config: Config | undefined;
   #layer2Settings = '';
   #publishing: Timer | undefined;
-  #missingNodeTold = false;
+  #unknownNodeTold = false;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
+    this.#takeInventory = inventoryTaker(deps.node);
     this.#loop = new ReconcileLoop(
       'speaker',
       clock,
@@ -87,11 +89,12 @@ export class Control {
     const config = this.#effectiveConfig();
     if (config === undefined) return;
     const inventory = this.#takeInventory(listObjects(cluster));
+    this.#warnWhenUnknown(inventory.nodes);
     const verdicts = this.#judge({
       config,
       services: inventory.services,
       endpoints: inventory.endpoints,
-      nodes: this.#nodes(inventory.nodes),
+      nodes: inventory.nodes,
       ignoreExcludeLb,
       loadBalancerClass,
     });
@@ -126,18 +129,16 @@ export class Control {
     return this.#config;
   }
 
-  /** A folder without Node objects is one node, this one: VIPs in front of plain servers need no Kubernetes. */
-  #nodes(nodes: ReadonlyMap<string, ClusterNode>): ReadonlyMap<string, ClusterNode> {
+  /** Nothing is announced from a node that nobody knows; said once, since every pass finds it again. */
+  #warnWhenUnknown(nodes: ReadonlyMap<string, ClusterNode>): void {
     const { node, logger } = this.#deps;
-    if (nodes.size === 0) return new Map([[node, implicitNode(node)]]);
-    if (!nodes.has(node) && !this.#missingNodeTold)
+    if (!nodes.has(node) && !this.#unknownNodeTold)
       logger.warn('no Node object has the name of this speaker, so it may announce nothing', {
         node,
         nodes: [...nodes.keys()].slice(0, 10),
         next: 'start the speaker with --node NAME, or add the Node',
       });
-    this.#missingNodeTold = !nodes.has(node);
-    return nodes;
+    this.#unknownNodeTold = !nodes.has(node);
   }
 
   #publish(): void {
@@ -154,16 +155,6 @@ export interface ControlSnapshot {
   readonly verdicts: readonly AddressVerdict[];
   readonly wire: readonly WireAddressReport[];
 }
-
-export const implicitNode = (name: string): ClusterNode => ({
-  name,
-  labels: { 'kubernetes.io/hostname': name },
-  addresses: [],
-  networkUnavailable: false,
-  excluded: false,
-  draining: false,
-  leaving: false,
-});
 
 /** Undefined: layer 2 has nothing to do with this address, here or anywhere. */
 function wireAddress(verdict: AddressVerdict, node: string): WireAddress | undefined {

@@ -1,5 +1,4 @@
-import type { ClusterObject, ObjectKind } from '../../src/cluster/ports.ts';
-import type { ObjectLists } from '../../src/inventory/take.ts';
+import type { ClusterObject, ObjectKind, ObjectLists } from '../../src/cluster/ports.ts';
 
 /** An object as a ClusterReader hands it out; `body` may be any nonsense. */
 export function object(

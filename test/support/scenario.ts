@@ -26,7 +26,7 @@ export class Scenario {
 
   async startController(): Promise<void> {
     const { cluster, clock } = this;
-    const options = { loadBalancerClass: undefined, ignoreExcludeLb: false };
+    const options = { node: 'a', loadBalancerClass: undefined, ignoreExcludeLb: false };
     const controller = new Controller({ cluster, clock, random: seededRandom(1), logger: silentLogger, ...options });
     this.#controllerStop = () => controller.stop();
     await this.run(5);
