@@ -13,6 +13,7 @@ import type { NetworkError } from './ports.ts';
 export interface Addon {
   /** A descriptor, non-blocking. It belongs to this thread and is closed with it at the latest. */
   socket(domain: number, type: number, protocol: number): number;
+  /** The descriptor may not be used any more; the kernel's part is done in the background. */
   close(fd: number): number;
   bind(fd: number, address: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: number | Uint8Array): number;

@@ -113,14 +113,44 @@ static napi_value call_socket(napi_env env, napi_callback_info info) {
   return number(env, -ENOMEM);
 }
 
-/* close(fd). Its poller must have been stopped before. */
+/*
+ * Closing a packet socket waits until no processor can be using it any more, 16 ms on an ordinary machine: too long for a
+ * thread that answers ARP. So a thread of libuv's pool does it.
+ */
+struct closing {
+  napi_async_work work;
+  int fd;
+};
+
+static void close_in_background(napi_env env, void *data) {
+  (void)env;
+  close(((struct closing *)data)->fd);
+}
+
+static void on_background_closed(napi_env env, napi_status status, void *data) {
+  struct closing *c = data;
+  if (status == napi_cancelled) close(c->fd);
+  napi_delete_async_work(env, c->work);
+  free(c);
+}
+
+/* close(fd). Its poller must have been stopped before. It is done a little later; the descriptor may not be used any more. */
 static napi_value call_close(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
+  napi_value argv[1], name;
   int fd;
   if (!arguments(env, info, 1, argv, &fd)) return NULL;
   if (fd < 0) return number(env, -EBADF);
   disown(env, fd);
-  return outcome(env, close(fd));
+  struct closing *c = calloc(1, sizeof *c);
+  if (c == NULL) return outcome(env, close(fd));
+  c->fd = fd;
+  if (napi_create_string_utf8(env, "ClarionClose", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_async_work(env, NULL, name, close_in_background, on_background_closed, c, &c->work) != napi_ok) {
+    free(c);
+    return outcome(env, close(fd));
+  }
+  if (napi_queue_async_work(env, c->work) != napi_ok) on_background_closed(env, napi_cancelled, c);
+  return number(env, 0);
 }
 
 /* bind(fd, sockaddr) */
