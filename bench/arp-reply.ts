@@ -71,7 +71,7 @@ await runBench(import.meta.url, 'ARP and NDP answers: the kernel and Clarion', a
   };
   const start = (folder: string, node: readonly string[] = []): Promise<Standalone> =>
     startStandalone({ lab: bench.lab, host: NODE, folder, node });
-  const one = writeFolder({ name: 'one', services: 1, ready: true, families: 'IPv4, IPv6' });
+  const one = writeFolder({ name: 'one', services: 1, ready: true, families: ['IPv4', 'IPv6'] });
   await during(
     await start(one),
     2,

@@ -44,35 +44,49 @@ data:
 
 const nameOf = (number: number): string => `s${String(number).padStart(6, '0')}`;
 
-export const service = (number: number, families = 'IPv4'): string => `apiVersion: v1
+/** In block style, as kubectl writes it. */
+export const service = (number: number, families: readonly string[] = ['IPv4']): string => `apiVersion: v1
 kind: Service
 metadata:
+  creationTimestamp: "${new Date(1_700_000_000_000 + number * 1000).toISOString()}"
+  labels:
+    app: ${nameOf(number)}
   name: ${nameOf(number)}
   namespace: bench
-  creationTimestamp: "${new Date(1_700_000_000_000 + number * 1000).toISOString()}"
-  labels: {app: ${nameOf(number)}}
 spec:
-  type: LoadBalancer
-  ipFamilies: [${families}]
-  ipFamilyPolicy: ${families === 'IPv4' ? 'SingleStack' : 'RequireDualStack'}
-  selector: {app: ${nameOf(number)}}
+  externalTrafficPolicy: Cluster
+  ipFamilies:
+${families.map((family) => `  - ${family}\n`).join('')}  ipFamilyPolicy: ${families.length === 1 ? 'SingleStack' : 'RequireDualStack'}
   ports:
-  - {name: http, port: 80, targetPort: 8080, protocol: TCP}
+  - name: http
+    port: 80
+    protocol: TCP
+    targetPort: 8080
+  selector:
+    app: ${nameOf(number)}
+  type: LoadBalancer
 `;
 
-export const endpointSlice = (number: number, ready: boolean): string => `apiVersion: discovery.k8s.io/v1
+export const endpointSlice = (number: number, ready: boolean): string => `addressType: IPv4
+apiVersion: discovery.k8s.io/v1
+endpoints:
+- addresses:
+  - 10.244.0.2
+  conditions:
+    ready: ${ready}
+    serving: ${ready}
+    terminating: false
+  nodeName: ${NODE}
 kind: EndpointSlice
 metadata:
+  labels:
+    kubernetes.io/service-name: ${nameOf(number)}
   name: ${nameOf(number)}-1
   namespace: bench
-  labels: {kubernetes.io/service-name: ${nameOf(number)}}
-addressType: IPv4
 ports:
-- {name: http, port: 8080, protocol: TCP}
-endpoints:
-- addresses: ["10.244.0.2"]
-  nodeName: ${NODE}
-  conditions: {ready: ${ready}, serving: ${ready}, terminating: false}
+- name: http
+  port: 8080
+  protocol: TCP
 `;
 
 export const serviceFile = (number: number): string => `service-${nameOf(number)}.yaml`;
@@ -88,7 +102,7 @@ interface FolderOptions {
   readonly services: number;
   /** Whether the Services have something to serve, and so are announced. */
   readonly ready: boolean;
-  readonly families?: string;
+  readonly families?: readonly string[];
   readonly rounds?: number;
 }
 

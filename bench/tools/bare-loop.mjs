@@ -1,5 +1,5 @@
 // The yardstick of announce.ts: `node bare-loop.mjs FOLDER INTERFACE` watches a folder, reads the file that changed and sends
-// a gratuitous ARP request for the address in it. Nothing less can be done between a file and the wire in Node.
+// a gratuitous ARP request for the address in its comment. Nothing less can be done between a file and the wire in Node.
 import { readFileSync, watch } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
@@ -33,7 +33,7 @@ const frame = Uint8Array.from([
 ]);
 let last = '';
 watch(folder, (_kind, name) => {
-  const [text] = /\d+\.\d+\.\d+\.\d+/.exec(readFileSync(join(folder, name), 'utf8')) ?? [];
+  const [, text] = /^# (\S+)/m.exec(readFileSync(join(folder, name), 'utf8')) ?? [];
   // Caught between truncation and write, or told twice of one write.
   if (text === undefined || text === last) return;
   last = text;
