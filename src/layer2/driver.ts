@@ -53,6 +53,8 @@ export interface Layer2Options {
 const SEND_AT_ONCE = 100;
 /** Filters that let too much pass are made narrow, and what failed is tried again, this long after. */
 const TIDY_DELAY = seconds(1);
+/** Timers of the platform end at 2^31 ms. */
+const LONGEST_SLEEP = seconds(3600);
 /** Until the first `apply`, when there is nothing to send anyway. */
 const NO_SETTINGS: Layer2Settings = {
   gratuitous: { rounds: 0, interval: ms(0), refresh: ms(0), ratePerSecond: 0 },
@@ -336,10 +338,9 @@ export class Layer2 {
     const now = this.#now();
     this.#wake?.stop();
     const next = [this.#timers.nextDue(), this.#schedule.nextDue(now)].flatMap((due) => due ?? []);
-    this.#wake =
-      next.length === 0
-        ? undefined
-        : this.#options.clock.startTimer('layer2', ms(Math.max(0, Math.min(...next) - now)), () => this.#settle());
+    if (next.length === 0) return;
+    const after = Math.min(LONGEST_SLEEP, Math.max(0, Math.min(...next) - now));
+    this.#wake = this.#options.clock.startTimer('layer2', ms(after), () => this.#settle());
   }
 
   #report(): void {

@@ -99,8 +99,9 @@ export class GratuitousSchedule<T extends Announced> {
     this.#fill(now);
     const due = this.#due(now);
     if (due !== undefined) {
-      const missing = Math.max(0, costOf(due) - this.#tokens);
-      return ms(now + (missing / this.#settings.ratePerSecond) * 1000);
+      const missing = costOf(due) - this.#tokens;
+      // At least a millisecond, so that a rounding error is not waited for over and over.
+      return missing <= 0 ? now : ms(now + Math.max(1, (missing / this.#settings.ratePerSecond) * 1000));
     }
     const times = this.#queues().flatMap((queue) => queue.nextDue() ?? []);
     return times.length === 0 ? undefined : ms(Math.min(...times));
