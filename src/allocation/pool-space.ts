@@ -49,10 +49,11 @@ export class PoolSpace {
 
   /** The address that the Service would get, which stays free until the book says otherwise: never used, else freed longest ago. */
   next(service: ServiceKey, now: Milliseconds): IpAddress | undefined {
-    const unused = this.#lowestUnused();
-    if (unused !== undefined && this.#queue.length - this.#head < FREED_LIMIT) return ipAddress(this.#family, unused);
     const freed = this.#longestFreed();
-    if (freed !== undefined && !this.rests(freed, service, now)) return freed.address;
+    const unused = this.#lowestUnused();
+    const crowded = this.#queue.length - this.#head >= FREED_LIMIT;
+    if ((unused === undefined || crowded) && freed !== undefined && !this.rests(freed, service, now))
+      return freed.address;
     return unused === undefined ? undefined : ipAddress(this.#family, unused);
   }
 

@@ -33,6 +33,15 @@ describe('within a pool', () => {
     expect(rig.allocation.usage()[0]?.ipv6).toEqual({ total: 2n ** 64n, used: 2n, available: 2n ** 64n - 2n });
   });
 
+  test('of freed addresses 65,536 wait at most: then they come before never-used ones, and memory stays bounded', () => {
+    const rig = new Rig(pool('p', ['2001:db8::/64']));
+    const crowd = Array.from({ length: 65_536 }, (_, i) => `s${i}`);
+    for (const name of crowd) rig.put(name, ipv6);
+    rig.pass().remove(...crowd);
+    expect(rig.set({ a: ipv6, b: ipv6 }).at('a')).toBe('2001:db8::');
+    expect(rig.at('b')).toBe('2001:db8::1:0');
+  });
+
   test('an address that was asked for by name in between is not given twice', () => {
     const rig = new Rig(one).set({ a: {}, b: {} }).remove('a').remove('b');
     rig.set({ c: wants('192.0.2.0'), d: wants('192.0.2.3') });

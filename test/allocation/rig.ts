@@ -7,7 +7,7 @@ import type { LabelSelector, Labels } from '../../src/base/label-selector.ts';
 import type { Pool, Reservation, ServiceAllocation } from '../../src/config/config.ts';
 import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
 
-export function address(text: string): IpAddress {
+function address(text: string): IpAddress {
   const parsed = parseIpAddress(text);
   if (!parsed.ok) throw new Error(parsed.error);
   return parsed.value;
@@ -98,7 +98,8 @@ export class Rig {
   loadBalancerClass: string | undefined;
   now = 0;
   allocation = new Allocation();
-  #services = new Map<ServiceKey, ServiceRequest>();
+  #services: ReadonlyMap<ServiceKey, ServiceRequest> = new Map();
+  #draft: Map<ServiceKey, ServiceRequest> | undefined;
   decisions: readonly AllocationDecision[] = [];
 
   constructor(...pools: Pool[]) {
@@ -112,12 +113,11 @@ export class Rig {
   }
   put(name: string, change: Partial<ServiceRequest>): void {
     const key = keyOf(name);
-    const next = { ...(this.#services.get(key) ?? request(name)), ...change };
-    // Clients see a new map only when something in it changed.
-    this.#services = new Map(this.#services).set(key, next);
+    this.#write(key, { ...(this.#drafted(key) ?? request(name)), ...change });
   }
   remove(...names: string[]): this {
-    this.#services = new Map([...this.#services].filter(([key]) => !names.map(keyOf).includes(key)));
+    const gone = new Set(names.map(keyOf));
+    this.#draft = new Map([...this.services].filter(([key]) => !gone.has(key)));
     return this.pass();
   }
   configure(...pools: Pool[]): this {
@@ -136,12 +136,13 @@ export class Rig {
   pass(): this {
     this.decisions = this.#reconcile();
     for (const { service, addresses, pool: assignedPool } of this.decisions) {
-      const before = this.#services.get(service)!;
+      const before = this.#drafted(service)!;
       if (before.assigned === addresses && before.assignedPool === assignedPool) continue;
-      this.#services = new Map(this.#services).set(service, { ...before, assigned: addresses, assignedPool });
+      this.#write(service, { ...before, assigned: addresses, assignedPool });
     }
     const again = this.#reconcile();
-    const changed = again.find((decision) => !this.decisions.includes(decision));
+    const known = new Set(this.decisions);
+    const changed = again.find((decision) => !known.has(decision));
     if (changed !== undefined)
       throw new Error(`a second pass changes ${changed.service}: ${changed.message ?? 'no reason'}`);
     this.decisions = again;
@@ -149,7 +150,17 @@ export class Rig {
   }
 
   get services(): ReadonlyMap<ServiceKey, ServiceRequest> {
+    this.#services = this.#draft ?? this.#services;
+    this.#draft = undefined;
     return this.#services;
+  }
+  #drafted(key: ServiceKey): ServiceRequest | undefined {
+    return (this.#draft ?? this.#services).get(key);
+  }
+  /** What was handed out does not change any more: the first write after that makes a new map. */
+  #write(key: ServiceKey, next: ServiceRequest): void {
+    this.#draft ??= new Map(this.#services);
+    this.#draft.set(key, next);
   }
   decision(name: string): AllocationDecision | undefined {
     return this.decisions.find(({ service }) => service === keyOf(name));
@@ -166,7 +177,7 @@ export class Rig {
     const { pools, namespaces, loadBalancerClass } = this;
     return this.allocation.reconcile({
       pools,
-      services: this.#services,
+      services: this.services,
       namespaces,
       loadBalancerClass,
       now: ms(this.now),
