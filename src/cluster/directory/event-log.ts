@@ -1,9 +1,10 @@
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { appendFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterThisTurn, type Clock, type Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ClusterEvent } from '../ports.ts';
+import { makeFolder } from './state-files.ts';
 
 const LARGEST = 1024 * 1024;
 const REMEMBERED = 20_000;
@@ -47,7 +48,7 @@ export class EventLog {
     this.#lines = [];
     if (text === '') return;
     try {
-      mkdirSync(dirname(this.#path), { recursive: true });
+      makeFolder(dirname(this.#path));
       const size = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
       if (size + text.length > LARGEST && size > 0) renameSync(this.#path, this.#path.replace(/\.jsonl$/, '.1.jsonl'));
       appendFileSync(this.#path, text);

@@ -49,7 +49,7 @@ function writeMaking(path: string, text: string): void {
     writeFileSync(path, text, { flag: 'wx' });
   } catch (thrown) {
     if (systemCodeOf(thrown) !== 'ENOENT') throw thrown;
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(path, text, { flag: 'wx' });
   }
 }
@@ -72,6 +72,20 @@ export function setAside(path: string): string {
     return `It was renamed to ${aside}; nothing else is affected.`;
   } catch (thrown) {
     return `It could not be renamed (${messageOf(thrown)}); it is not used.`;
+  }
+}
+
+/** With all above it. Not by mkdir's `recursive`, which says ENOENT where the truth is a read-only file system. */
+export function makeFolder(path: string, parentsThere = dirname(path) === path): void {
+  try {
+    mkdirSync(path);
+  } catch (thrown) {
+    const code = systemCodeOf(thrown);
+    if (code === 'EEXIST') return;
+    // A link that leads nowhere is there and yet is not.
+    if (code !== 'ENOENT' || parentsThere) throw thrown;
+    makeFolder(dirname(path));
+    makeFolder(path, true);
   }
 }
 

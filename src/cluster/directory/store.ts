@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
@@ -10,7 +9,7 @@ import { fileNameOf } from './file-name.ts';
 import { fileProblem, readText } from './files.ts';
 import { isMapping } from './identify.ts';
 import { decodeRecord, encodeRecord, nextRecord, type StatusRecord } from './service-status.ts';
-import { removeTemporaries, setAside, WriteQueue } from './state-files.ts';
+import { makeFolder, removeTemporaries, setAside, WriteQueue } from './state-files.ts';
 
 /**
  * What we know of what we said, in memory and in the files of `.clarion/`: the status of Services, the effective
@@ -42,7 +41,7 @@ export class Store {
     this.#options = options;
     this.#queue = new WriteQueue(options.folder, options.clock);
     try {
-      mkdirSync(options.folder, { recursive: true });
+      makeFolder(options.folder);
       removeTemporaries(options.folder, options.clock.wallTime());
     } catch (thrown) {
       this.#problem(

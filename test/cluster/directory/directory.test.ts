@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeSocketPath } from '../../../src/cluster/directory/directory.ts';
 import { readDirectory } from '../../../src/cluster/directory/read.ts';
 import type { ClusterReader, ServiceStatus } from '../../../src/cluster/ports.ts';
+import { privateTree, skipNote } from '../../support/lab.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 import { until } from '../contract.ts';
 import { serviceText, TestFolder } from './folder.ts';
@@ -336,6 +337,14 @@ describe('our own state', () => {
     await expect(cluster.write('controller', {} as never, undefined)).rejects.toThrow(/ENOTDIR|EEXIST/);
   });
 
+  it('has nowhere to go where the folder is a link to nowhere', async () => {
+    folder.write('web.yaml', serviceText('web'));
+    symlinkSync('/nowhere/at-all', folder.at('.clarion'));
+    const cluster = await folder.open();
+    expect(await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).toMatchObject({ kind: 'retry' });
+    expect(ingressOf(cluster, 'web')).toEqual(VIP);
+  });
+
   it('never leaves its folder, whatever a Service is called, and two names never share a file', async () => {
     const long = 'n'.repeat(253);
     const names = ['.a', 'a~b', 'A', 'ä', long, `${long.slice(1)}m`];
@@ -380,6 +389,53 @@ describe('our own state', () => {
     expect(await cluster.write('controller', lease, '2')).toBe('written');
     expect(await cluster.write('controller', lease, '1')).toBe('conflict');
     expect(readdirSync(state('leases/controller')).toSorted()).toEqual(['3.json', '7.json.corrupt']);
+  });
+});
+
+describe.skipIf(!privateTree.inside)(`a disk${skipNote}`, () => {
+  const mount = (...args: readonly string[]): unknown => execFileSync('mount', [...args, folder.path]);
+  afterEach(() => {
+    execFileSync('umount', ['--lazy', folder.path]);
+  });
+
+  it('that is full leaves no half file, and what could not be written is in force', async () => {
+    mount('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs');
+    folder.write('web.yaml', serviceText('web'));
+    const cluster = await folder.open();
+    expect(await cluster.publishEffectiveConfig('{"generation":1}')).toEqual({ kind: 'done' });
+    expect(() => folder.write('ballast', 'x'.repeat(100_000))).toThrow(/ENOSPC/);
+    const large = JSON.stringify({ generation: 2, pad: 'x'.repeat(10_000) });
+    expect((await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).kind).toBe('retry');
+    expect((await cluster.publishEffectiveConfig(large)).kind).toBe('retry');
+    expect(ingressOf(cluster, 'web')).toEqual(VIP);
+    expect(cluster.effectiveConfig()).toBe(large);
+    expect(readFileSync(folder.at('.clarion/effective-config.json'), 'utf8')).toBe('{"generation":1}');
+    expect(readdirSync(folder.at('.clarion')).filter((name) => name.startsWith('.tmp'))).toEqual([]);
+    rmSync(folder.at('ballast'));
+    expect(await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).toEqual({ kind: 'done' });
+    expect(await cluster.publishEffectiveConfig(large)).toEqual({ kind: 'done' });
+    await cluster.close();
+    const again = await folder.open();
+    expect(ingressOf(again, 'web')).toEqual(VIP);
+    expect(again.effectiveConfig()).toBe(large);
+    await again.close();
+  });
+
+  it('that is read-only takes nothing, and gives all it has', async () => {
+    mount('-t', 'tmpfs', 'tmpfs');
+    folder.write('web.yaml', serviceText('web'));
+    mount('-o', 'remount,ro');
+    const cluster = await folder.open();
+    expect(codes(cluster)).toContain('state-not-writable');
+    expect(await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).toMatchObject({
+      kind: 'retry',
+      message: expect.stringContaining('EROFS'),
+    });
+    expect(ingressOf(cluster, 'web')).toEqual(VIP);
+    mount('-o', 'remount,rw');
+    expect(await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'))).toEqual({ kind: 'done' });
+    expect(existsSync(folder.at('.clarion/status/shop/web.json'))).toBe(true);
+    await cluster.close();
   });
 });
 
