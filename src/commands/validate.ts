@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { ExitCode, environmentError, messageOf } from '../base/errors.ts';
+import { ExitCode, messageOf } from '../base/errors.ts';
+import type { Problem } from '../base/problem.ts';
 import { judgeFile } from '../config/judge.ts';
 import { countProblems, formatProblem } from '../terminal/problems.ts';
 
@@ -17,18 +18,25 @@ export function register(program: Command): void {
 }
 
 function validate(files: readonly string[], json: boolean): void {
-  const texts = files.map((file) => ({ file: file === '-' ? '<stdin>' : file, text: readText(file) }));
-  const problems = texts.flatMap((source) => judgeFile(source).flatMap((judgement) => judgement.problems));
+  const problems = files.flatMap(judge);
   if (json) process.stdout.write(`${JSON.stringify({ problems }, undefined, 2)}\n`);
   else process.stdout.write(problems.map(formatProblem).join('') + countProblems(problems, files.length));
-  process.exitCode = problems.some(({ severity }) => severity === 'error') ? ExitCode.problems : ExitCode.done;
+  process.exitCode = exitCodeOf(problems);
 }
 
-function readText(file: string): string {
+function judge(argument: string): readonly Problem[] {
+  const file = argument === '-' ? '<stdin>' : argument;
+  let text: string;
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    text = readFileSync(argument === '-' ? 0 : argument, 'utf8');
   } catch (cause) {
-    const name = file === '-' ? 'standard input' : file;
-    throw environmentError(`${name} cannot be read: ${messageOf(cause)}. Nothing was judged.`, cause);
+    const message = `the file cannot be read: ${messageOf(cause)}\nNothing of it was judged.`;
+    return [{ severity: 'error', file, line: 1, column: 1, code: 'unreadable-file', message }];
   }
+  return judgeFile({ file, text }).flatMap(({ problems }) => problems);
+}
+
+function exitCodeOf(problems: readonly Problem[]): ExitCode {
+  if (problems.some(({ code }) => code === 'unreadable-file')) return ExitCode.environment;
+  return problems.some(({ severity }) => severity === 'error') ? ExitCode.problems : ExitCode.done;
 }

@@ -2,7 +2,13 @@ import type { IpFamily } from '../base/ip-address.ts';
 import { formatIpRange, prefixesOfRange } from '../base/ip-range.ts';
 import { anySelectorMatches } from '../base/label-selector.ts';
 import { didYouMean } from './closest.ts';
-import { COMMUNITY_FORMS, looksLikeCommunity, parseCommunity, wellKnownNames } from './community.ts';
+import {
+  COMMUNITY_FORMS,
+  looksLikeCommunity,
+  parseCommunity,
+  parseLegacyCommunity,
+  wellKnownNames,
+} from './community.ts';
 import type { BgpAdvertisement, Community, L2Advertisement, Pool } from './config.ts';
 import { type Element, type Findings, nameOf } from './element.ts';
 import { sureToShareNode } from './fields.ts';
@@ -17,6 +23,8 @@ export interface Surroundings {
   readonly peerNames: ReadonlySet<string>;
   /** Aliases; `undefined` for a bad one. */
   readonly communities: ReadonlyMap<string, Community | undefined>;
+  /** MetalLB 0.12 knows neither large communities nor names. */
+  readonly legacy: boolean;
 }
 
 type PoolSelection = Pick<L2Advertisement, 'ipAddressPools' | 'ipAddressPoolSelectors'>;
@@ -130,12 +138,13 @@ function reportUnknownPeers(
 function communitiesOf(
   element: Element,
   draft: BgpAdvertisementDraft,
-  { communities }: Surroundings,
+  { communities, legacy }: Surroundings,
   findings: Findings,
 ): readonly Community[] {
   const values = new Map<string, Community>();
   for (const [i, text] of (draft.communities ?? []).entries()) {
-    const value = communities.has(text) ? communities.get(text) : parseCommunity(text);
+    const literal = legacy ? parseLegacyCommunity(text) : parseCommunity(text);
+    const value = communities.has(text) ? communities.get(text) : literal;
     if (value !== undefined) values.set(JSON.stringify(value), value);
     else if (communities.has(text))
       findings.report(

@@ -31,6 +31,10 @@ export function parseCommunity(text: string): Community | undefined {
     : undefined;
 }
 
+/** MetalLB 0.12 knows two numbers and nothing else. */
+export const parseLegacyCommunity = (text: string): Community | undefined =>
+  /^\d+:\d+$/.test(text) ? parseCommunity(text) : undefined;
+
 /** True for what was meant as a number form, so that a mistake in it is not taken for the name of an alias. */
 export const looksLikeCommunity = (text: string): boolean => /^(large:)?[\d:]+$|:/.test(text);
 

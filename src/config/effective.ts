@@ -27,7 +27,7 @@ export interface EffectiveConfig {
 }
 
 /** In force as it was before its present text, which is bad. */
-export interface StaleElement {
+interface StaleElement {
   readonly section: Section;
   /** The section itself, for settings. */
   readonly name: string;

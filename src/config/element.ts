@@ -50,6 +50,8 @@ export const NOUNS = {
 
 /** Nobody reads more, and a text of a megabyte can have a hundred thousand. */
 const PROBLEM_LIMIT = 1000;
+/** Of a message's line; names and values of any length may be in it. */
+const OVERLONG = /^(.{300}).{100,}$/gm;
 
 /** What was found wrong with one text, and which elements are bad because of it. */
 export class Findings {
@@ -125,9 +127,10 @@ export class Findings {
   #add(code: ProblemCode, at: number, message: string): void {
     if (this.#problems.length > PROBLEM_LIMIT) return;
     const full = this.#problems.length === PROBLEM_LIMIT;
+    const said = message.replace(OVERLONG, '$1...');
     const closing = `there are more than ${PROBLEM_LIMIT} problems; the rest is not listed`;
     this.#problems.push(
-      full ? problemOf('too-many-problems', this.#text, at, closing) : problemOf(code, this.#text, at, message),
+      full ? problemOf('too-many-problems', this.#text, at, closing) : problemOf(code, this.#text, at, said),
     );
   }
 }

@@ -53,7 +53,7 @@ export const unicastField = addressField.transform((address, context) =>
     : refuse(context, 'bad-address', `"${formatIpAddress(address)}" is not the address of a machine`),
 );
 
-export function isUnicast({ family, value }: IpAddress): boolean {
+function isUnicast({ family, value }: IpAddress): boolean {
   if (value === 0n) return false;
   return family === 'ipv4' ? value >> 28n < 0xen : value >> 120n !== 0xffn;
 }
@@ -96,7 +96,7 @@ export const asnField = z.int().min(1).max(4_294_967_295);
 export const uint32Field = z.int().min(0).max(4_294_967_295);
 
 /** Each entry once; `keyOf` tells when two are the same. */
-export function uniqueList<T extends z.ZodType>(item: T, keyOf: (entry: z.output<T>) => string) {
+function uniqueList<T extends z.ZodType>(item: T, keyOf: (entry: z.output<T>) => string) {
   return z.array(item).superRefine((entries, context) => {
     const seen = new Map<string, number>();
     for (const [i, entry] of entries.entries()) {
@@ -155,7 +155,7 @@ export const selectorField = z
   .transform((selector): LabelSelector => selector);
 
 /** Equal for selectors that are written in another order but say the same. */
-export function selectorKey({ matchLabels, matchExpressions }: LabelSelector): string {
+function selectorKey({ matchLabels, matchExpressions }: LabelSelector): string {
   const labels = Object.entries(matchLabels).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const expressions = matchExpressions.map((e) => JSON.stringify([e.key, e.operator, e.values.toSorted()])).toSorted();
   return JSON.stringify([labels, expressions]);

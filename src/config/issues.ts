@@ -18,7 +18,7 @@ type Issue = z.core.$ZodIssue;
 
 /** True for an absent field that an unknown key was meant to be: one mistake, one problem. */
 function isMisspelt(issue: Issue, issues: readonly Issue[], element: Element): boolean {
-  if (issue.code !== 'invalid_type' || valueAt(element.value, issue.path) !== undefined) return false;
+  if (!isAbsent(issue, element)) return false;
   const field = String(issue.path.at(-1));
   const holder = JSON.stringify(issue.path.slice(0, -1));
   return issues.some(
@@ -32,7 +32,7 @@ function isMisspelt(issue: Issue, issues: readonly Issue[], element: Element): b
 function reportIssue(issue: Issue, element: Element, findings: Findings): void {
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) reportUnknownKey(key, issue.path, element, findings);
-  } else if (issue.code === 'invalid_type' && valueAt(element.value, issue.path) === undefined) {
+  } else if (isAbsent(issue, element)) {
     reportMissing(issue, element, findings);
   } else if (issue.code === 'invalid_union' && meantOption(issue) !== undefined) {
     for (const inner of meantOption(issue)!)
@@ -42,6 +42,10 @@ function reportIssue(issue: Issue, element: Element, findings: Findings): void {
     findings.report(element, code, issue.path, message, advice);
   }
 }
+
+/** Transforms report their refusals as "custom"; every other issue about nothing says that something is wanted there. */
+const isAbsent = (issue: Issue, element: Element): boolean =>
+  issue.code !== 'custom' && issue.code !== 'unrecognized_keys' && valueAt(element.value, issue.path) === undefined;
 
 /** Of the forms that a field may have, the one whose type fits: what is wrong inside it is what people want to know. */
 const meantOption = (issue: z.core.$ZodIssueInvalidUnion): Issue[] | undefined =>

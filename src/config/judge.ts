@@ -97,7 +97,13 @@ function judgeDocument(text: ConfigText, document: Document): Judgement {
   const pools = judgePools(drafts('pools', poolSchema), findings);
   const profileNames = namesOf(elements.bfdProfiles);
   const peers = judgePeers(drafts('peers', peerSchema), profileNames, sections.legacy, findings);
-  const around = { pools, poolNames: namesOf(elements.pools), peerNames: namesOf(elements.peers), communities };
+  const around = {
+    pools,
+    poolNames: namesOf(elements.pools),
+    peerNames: namesOf(elements.peers),
+    communities,
+    legacy: sections.legacy,
+  };
   const l2 = judgeL2Advertisements(drafts('l2Advertisements', l2AdvertisementSchema), around, findings);
   const bgp = judgeBgpAdvertisements(drafts('bgpAdvertisements', bgpAdvertisementSchema), around, findings);
   const implied = !sections.legacy && !sections.isMeant('l2Advertisements') && !sections.isMeant('bgpAdvertisements');

@@ -11,6 +11,7 @@ const error = (meaning: string) => ({ severity: 'error', meaning }) as const sat
 const warning = (meaning: string) => ({ severity: 'warning', meaning }) as const satisfies CodeEntry;
 
 export const problemCodes = {
+  'unreadable-file': error('a file cannot be read'),
   'not-yaml': error('the text cannot be read as YAML'),
   'too-large': error('the text is larger than a ConfigMap can be'),
   'too-complex': error('aliases refer to themselves or expand to more than a configuration can need'),

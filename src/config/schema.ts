@@ -172,11 +172,9 @@ export const bfdProfileSchema = z
   })
   .meta({ description: 'Timers of a BFD session.' });
 
-export const communityValueSchema = z.string();
-
 const defaults = <T extends z.ZodType>(schema: T) => schema.prefault({} as never);
 
-export const layer2Schema = z.strictObject({
+const layer2Schema = z.strictObject({
   gratuitous: defaults(
     z.strictObject({
       rounds: z.int().min(1).max(100).default(5),
@@ -194,13 +192,13 @@ export const layer2Schema = z.strictObject({
   ),
 });
 
-export const membershipSchema = z.strictObject({
+const membershipSchema = z.strictObject({
   profile: z.enum(['default', 'fast']).default('default'),
   port: z.int().min(1).max(65_535).default(7946),
   settleTime: durationField(0, 600_000).prefault('1s'),
 });
 
-export const electionSchema = z.strictObject({
+const electionSchema = z.strictObject({
   rebalance: z
     .union([z.literal('off'), z.strictObject({ perMinute: z.int().min(1).max(100_000) })], {
       error: 'off or {perMinute: NUMBER}',
@@ -208,7 +206,7 @@ export const electionSchema = z.strictObject({
     .default('off'),
 });
 
-export const bgpSchema = z.strictObject({
+const bgpSchema = z.strictObject({
   // RFC 4724 §3: twelve bits of seconds.
   restartTime: durationField(0, 4_095_000).prefault('120s'),
   drainWait: durationField(0, 600_000).prefault('5s'),
@@ -234,7 +232,7 @@ export const configSchema = z
     membership: membershipSchema.optional(),
     election: electionSchema.optional(),
     bgp: bgpSchema.optional(),
-    communities: z.record(z.string(), communityValueSchema).optional(),
+    communities: z.record(z.string(), z.string()).optional(),
   })
   .meta({ title: 'Clarion', description: 'The text in the key config.yaml of the ConfigMap.' });
 

@@ -1,6 +1,6 @@
 import { type Document, isMap, isScalar, isSeq } from 'yaml';
 import { closest, didYouMean } from './closest.ts';
-import { COMMUNITY_FORMS, parseCommunity } from './community.ts';
+import { COMMUNITY_FORMS, parseCommunity, parseLegacyCommunity } from './community.ts';
 import type { Community } from './config.ts';
 import {
   type Element,
@@ -76,10 +76,9 @@ export class Sections {
     const { node, at } = section;
     if (isSeq(node)) return node.items.map((item) => this.#reader.read(item, at));
     const { value, place, faults } = this.#reader.read(node, at);
-    const endless = faults.find((fault) => fault.code === 'too-complex');
-    if (endless !== undefined)
-      this.#findings.reportSection(sectionNamed(key), endless.code, endless.at, endless.message);
-    if (endless !== undefined || value === undefined) return [];
+    const whole = faults.find(({ code }) => code === 'too-complex' || value === undefined);
+    if (whole !== undefined) this.#findings.reportSection(sectionNamed(key), whole.code, whole.at, whole.message);
+    if (whole !== undefined || value === undefined) return [];
     if (Array.isArray(value))
       return value.map((item: unknown, i) => ({ value: item, place: place.parts.get(i)?.place ?? place, faults }));
     const message = `"${key}" is not a list; begin each entry with "- " under it`;
@@ -107,11 +106,10 @@ export class Sections {
     }
     for (const [name, text] of Object.entries(value)) {
       const part = place.parts.get(name)?.place ?? place;
-      const community = typeof text === 'string' ? parseCommunity(text) : undefined;
-      // Aliases of MetalLB 0.12 know no large communities and no names.
-      const refused = community === undefined || (this.legacy && !/^\d+:\d+$/.test(String(text)));
-      aliases.set(name, refused ? undefined : community);
-      if (!refused) continue;
+      const parse = this.legacy ? parseLegacyCommunity : parseCommunity;
+      const community = typeof text === 'string' ? parse(text) : undefined;
+      aliases.set(name, community);
+      if (community !== undefined) continue;
       const element: Element = {
         section: 'communities',
         name,
@@ -137,7 +135,7 @@ export class Sections {
     const written = this.legacy ? undefined : this.#nodes.get(section);
     if (written === undefined) return undefined;
     const located = this.#reader.read(written.node, written.at);
-    if (located.value === undefined) return undefined;
+    if (located.value === undefined && located.faults.length === 0) return undefined;
     return { ...located, section, name: section, position: 0, writtenAs: (field) => field };
   }
 

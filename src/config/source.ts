@@ -23,7 +23,7 @@ export interface ConfigText {
   readonly key: ConfigKey | undefined;
   readonly positionOf: (offset: number) => Position;
 }
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
   /** Where in the inner text it is, for scalars that do not show their lines in the file. */
@@ -163,7 +163,7 @@ function indentOf(lines: readonly string[]): number {
   return line === undefined ? 0 : line.length - line.trimStart().length;
 }
 
-export function countLines(text: string, lines: LineCounter): void {
+function countLines(text: string, lines: LineCounter): void {
   lines.addNewLine(0);
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
 }
