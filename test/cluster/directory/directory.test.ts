@@ -393,9 +393,10 @@ describe('our own state', () => {
 });
 
 describe.skipIf(!privateTree.inside)(`a disk${skipNote}`, () => {
-  const mount = (...args: readonly string[]): unknown => execFileSync('mount', [...args, folder.path]);
+  const mount = (...args: readonly string[]): unknown =>
+    execFileSync('sh', ['-c', 'exec mount "$@"', 'sh', ...args, folder.path]);
   afterEach(() => {
-    execFileSync('umount', ['--lazy', folder.path]);
+    execFileSync('sh', ['-c', 'exec umount --lazy "$0"', folder.path]);
   });
 
   it('that is full leaves no half file, and what could not be written is in force', async () => {
