@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import { machineTime } from '../base/clock.ts';
+import { type Milliseconds, machineTime, systemClock, type Timer } from '../base/clock.ts';
 import { environmentError } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress, sameIpAddress } from '../base/ip-address.ts';
 import { BROADCAST_MAC, type MacAddress } from '../base/mac-address.ts';
@@ -8,7 +8,7 @@ import { ArpOperation, EtherType, NDP_HOP_LIMIT } from '../layer2/wire/constants
 import { multicastMac, solicitedNodeGroup, UNSPECIFIED_IPV6 } from '../layer2/wire/ipv6.ts';
 import { decodeNdp, encodeNdp, type NdpFrame } from '../layer2/wire/ndp.ts';
 import { linuxNetwork } from '../network/linux.ts';
-import type { BpfInstruction, FrameSocket, NetworkInterface } from '../network/ports.ts';
+import type { BpfInstruction, FrameSocket, InterfaceAddress } from '../network/ports.ts';
 import type { Feed } from './feed.ts';
 import type { Lab } from './lab.ts';
 import { startTool } from './tool-process.ts';
@@ -28,14 +28,22 @@ export interface Sighting {
 
 export interface Capture {
   readonly seen: Feed<Sighting>;
-  /** Sends an ARP request or a neighbour solicitation of its own; the kernel of the host knows nothing of it. */
-  ask(address: string): void;
+  /**
+   * Sends ARP requests and neighbour solicitations of its own, of which the kernel of the host knows nothing: once, or
+   * every so many milliseconds until asked anew (for nothing: an empty list).
+   */
+  ask(addresses: readonly string[], every?: Milliseconds): void;
 }
 
 /** A separate process in the host with a packet socket of its own: sees what is on the wire, whatever the speaker says. */
 export async function startCapture(lab: Lab, host: string, interfaceName: string): Promise<Capture> {
   const tool = await startTool<Sighting>(lab, host, ['capture', interfaceName]);
-  return { seen: tool.seen, ask: (address) => tool.send({ ask: address }) };
+  return { seen: tool.seen, ask: (addresses, every) => tool.send({ addresses, every } satisfies Question) };
+}
+
+interface Question {
+  readonly addresses: readonly string[];
+  readonly every: Milliseconds | undefined;
 }
 
 /** BPF: return the whole frame, always. */
@@ -72,11 +80,21 @@ export function runCapture(interfaceName: string, emit: (line: object) => void):
   if (!interfaces.ok) throw environmentError(interfaces.error.message);
   const own = interfaces.value.list().find(({ name }) => name === interfaceName);
   interfaces.value.close();
+  if (own?.mac === undefined) throw environmentError(`${interfaceName} has no MAC`);
+  const { mac, addresses: ownAddresses } = own;
+  let next: Timer | undefined;
   createInterface(process.stdin).on('line', (line) => {
-    const address = parseIpAddress((JSON.parse(line) as { ask: string }).ask);
-    if (!address.ok || own?.mac === undefined) return;
-    if (address.value.family === 'ipv4') arp.send(question4(own, own.mac, address.value));
-    else ndp.send(question6(own, own.mac, address.value));
+    const { addresses, every } = JSON.parse(line) as Question;
+    next?.stop();
+    const round = (): void => {
+      for (const address of addresses.map(parseIpAddress)) {
+        if (!address.ok) continue;
+        if (address.value.family === 'ipv4') arp.send(question4(ownAddresses, mac, address.value));
+        else ndp.send(question6(ownAddresses, mac, address.value));
+      }
+      if (every !== undefined) next = systemClock.startTimer('ask', every, round);
+    };
+    round();
   });
   emit({ ready: true });
 }
@@ -104,10 +122,10 @@ function ndpSighting(message: NdpFrame): Omit<Sighting, 'at'> {
   return of(sameIpAddress(message.source, UNSPECIFIED_IPV6) ? 'probe' : 'question');
 }
 
-const ownAddress = (own: NetworkInterface, family: IpAddress['family'], otherwise: IpAddress): IpAddress =>
-  own.addresses.find(({ address }) => address.family === family)?.address ?? otherwise;
+const ownAddress = (own: readonly InterfaceAddress[], family: IpAddress['family'], otherwise: IpAddress): IpAddress =>
+  own.find(({ address }) => address.family === family)?.address ?? otherwise;
 
-function question4(own: NetworkInterface, mac: MacAddress, targetIp: IpAddress): Uint8Array {
+function question4(own: readonly InterfaceAddress[], mac: MacAddress, targetIp: IpAddress): Uint8Array {
   return encodeArp({
     source: mac,
     destination: BROADCAST_MAC,
@@ -119,7 +137,7 @@ function question4(own: NetworkInterface, mac: MacAddress, targetIp: IpAddress):
   });
 }
 
-function question6(own: NetworkInterface, mac: MacAddress, target: IpAddress): Uint8Array {
+function question6(own: readonly InterfaceAddress[], mac: MacAddress, target: IpAddress): Uint8Array {
   const destination = solicitedNodeGroup(target);
   return encodeNdp({
     kind: 'neighbor-solicitation',

@@ -50,14 +50,17 @@ export function runHttpClient(emit: (line: object) => void): void {
     const started = machineTime();
     const answer = (ok: boolean, text: string): void =>
       emit({ id, ok, text, took: machineTime() - started } satisfies HttpAnswer);
-    const asked = request(url, { agent: false, signal: AbortSignal.timeout(limit) }, (response) => {
+    const signal = AbortSignal.timeout(limit);
+    const failed = (error: Error): void =>
+      answer(false, signal.aborted ? `no answer within ${limit} ms` : error.message);
+    const asked = request(url, { agent: false, signal }, (response) => {
       let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text));
-      response.on('end', () => answer(response.statusCode === 200, body.trim()));
+      response.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => answer(response.statusCode === 200, body.trim())).on('error', failed);
     });
-    asked.on('error', (error) =>
-      answer(false, error.name === 'TimeoutError' ? `no answer within ${limit} ms` : error.message),
-    );
+    asked.on('error', failed);
     asked.end();
   });
   emit({ ready: true });

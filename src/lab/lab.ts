@@ -31,6 +31,8 @@ export class Lab {
       plan.hosts.map((host) => `netns add ${this.namespace(host)}`),
     );
     this.#namespaces.push(...plan.hosts.map((host) => this.namespace(host)));
+    // Link-local addresses are made by the kernel and would be unusable for their first second: no solicitation leaves.
+    await Promise.all(plan.hosts.map((host) => this.sysctl(host, { 'net.ipv6.conf.default.accept_dad': 0 })));
     await this.#batch(
       undefined,
       plan.cables.map(([a, b]) => `link add ${this.#place(a)} type veth peer ${this.#place(b)}`),
@@ -130,7 +132,7 @@ export class Lab {
 
 function endCommands(end: CableEnd): string[] {
   return [
-    // Without `nodad` an IPv6 address is unusable for its first second.
+    // An end in the tree's own namespace has duplicate address detection on: without `nodad` it costs a second.
     ...(end.addresses ?? []).map(
       (address) => `addr add ${address} dev ${end.interface}${address.includes(':') ? ' nodad' : ''}`,
     ),

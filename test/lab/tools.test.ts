@@ -43,7 +43,7 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
 
   it.each(['192.0.2.11', '2001:db8:2::11'])('frames: a question for %s of its own, and the answer', async (address) => {
     const mark = wire.seen.mark();
-    wire.ask(address);
+    wire.ask([address]);
     const answer = await wire.seen.first('an answer', mark, seconds(5), (frame) => frame.address === address);
     expect(answer).toMatchObject({ what: 'answer', address, mac: lanMac(11) });
   });
@@ -51,7 +51,7 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
   it('frames: probes and announcements of others', async () => {
     const mark = wire.seen.mark();
     await lab.sysctl('server', { 'net.ipv4.conf.eth0.arp_notify': 1 });
-    // With duplicate address detection, unlike the addresses of the plan.
+    await lab.sysctl('server', { 'net.ipv6.conf.eth0.accept_dad': 1 });
     await lab.run('server', ['ip', 'addr', 'add', '2001:db8:2::12/64', 'dev', 'eth0']);
     await lab.run('server', ['ip', 'link', 'set', 'eth0', 'address', lanMac(11)]);
     const seen = (what: Sighting['what'], address: string): Promise<Sighting> =>

@@ -3,8 +3,12 @@ import { ClarionError, ExitCode, messageOf } from '../../base/errors.ts';
 import type { Progress, Scene } from '../../terminal/progress.ts';
 import type { Lab } from '../lab.ts';
 import { type PromiseOutcome, Promises } from './promises.ts';
-import { address, refuse, serve, share, start } from './scenes-service.ts';
-import { editPool, loseEndpoint, rival, stop } from './scenes-trouble.ts';
+import { address, serve, start } from './scenes/assign.ts';
+import { loseEndpoint } from './scenes/endpoint.ts';
+import { editPool } from './scenes/pool.ts';
+import { rival } from './scenes/rival.ts';
+import { refuse, share } from './scenes/share.ts';
+import { stop } from './scenes/stop.ts';
 import { StatusFeed } from './status.ts';
 import type { Tale } from './tale.ts';
 import { buildWorld } from './world.ts';
@@ -51,12 +55,8 @@ export async function runDemo({ lab, progress, program, keep }: DemoOptions): Pr
   } catch (thrown) {
     // The machine's fault is the caller's to report; a step that failed ends the story and breaks what it had yet to show.
     if (thrown instanceof ClarionError && thrown.exitCode === ExitCode.environment) throw thrown;
-    const log =
-      tale.standalone?.log
-        .since(0)
-        .slice(-5)
-        .map((line) => JSON.stringify(line)) ?? [];
-    failure = { message: messageOf(thrown), log };
+    const log = tale.standalone?.log.since(0).slice(-5) ?? [];
+    failure = { message: messageOf(thrown), log: log.map(({ text }) => text) };
   }
   const promises = tale.promises.outcomes(keep ? STOP_PROMISES : []);
   const kept = promises.filter((outcome) => outcome.kept).length;

@@ -74,3 +74,20 @@ export const dnat = `table inet stand-in-for-kube-proxy {
   }
 }
 `;
+
+/** The Services of the story, all in the namespace shop. */
+export const POOL = ['192.0.2.200-192.0.2.209', '2001:db8:2::200-2001:db8:2::209'];
+const SHARED = { 'clarion.dev/allow-shared-ip': 'shop-front' };
+export const WEB = { name: 'web', port: 80, families: 'IPv4, IPv6', annotations: SHARED } as const;
+export const ADMIN = {
+  ...WEB,
+  name: 'admin',
+  port: 8080,
+  annotations: { ...SHARED, 'clarion.dev/loadBalancerIPs': `${WEB4},${WEB6}` },
+} as const;
+export const LEGACY = {
+  name: 'legacy',
+  port: 443,
+  families: 'IPv4',
+  annotations: { 'clarion.dev/loadBalancerIPs': WEB4 },
+} as const;

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { machineTime, seconds } from '../../base/clock.ts';
+import { environmentError } from '../../base/errors.ts';
 import { Feed } from '../feed.ts';
 import { type Lab, terminate } from '../lab.ts';
 
@@ -15,7 +16,8 @@ export interface LogLine {
   readonly at: number;
   readonly level: string;
   readonly msg: string;
-  readonly [field: string]: unknown;
+  /** The whole line as it was written. */
+  readonly text: string;
 }
 
 export interface StandaloneOptions {
@@ -35,25 +37,27 @@ export async function startStandalone(options: StandaloneOptions): Promise<{ sta
   const log = new Feed<LogLine>();
   for (const stream of [child.stdout, child.stderr])
     if (stream !== null) createInterface(stream).on('line', (line) => log.push(logLine(line)));
-  child.once('exit', (code, signal) =>
-    log.push({ at: machineTime(), level: 'exit', msg: `ended with ${code ?? signal}` }),
-  );
+  child.once('exit', (code, signal) => log.push({ ...logLine(`ended with ${code ?? signal}`), level: 'exit' }));
   const running = await log.first(
     'standalone runs',
     0,
     seconds(10),
     ({ msg, level }) => msg === 'started' || level === 'exit',
   );
-  if (running.level === 'exit') throw new Error(`standalone ${running.msg}`);
+  if (running.level === 'exit') {
+    const words = log.since(0).map(({ text }) => text);
+    throw environmentError(`standalone does not start: ${words.join('\n')}`);
+  }
   return { standalone: { log, stop: () => terminate(child, seconds(5)) }, took: running.at - started };
 }
 
 /** What is not JSON is a message for people, from before the log begins. */
-function logLine(line: string): LogLine {
+function logLine(text: string): LogLine {
   const at = machineTime();
   try {
-    return { ...(JSON.parse(line) as LogLine), at };
+    const { level, msg } = JSON.parse(text) as { readonly level: string; readonly msg: string };
+    return { at, level, msg, text };
   } catch {
-    return { at, level: 'error', msg: line };
+    return { at, level: 'error', msg: text, text };
   }
 }

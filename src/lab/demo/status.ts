@@ -20,14 +20,26 @@ export interface ServiceNews {
 
 export class StatusFeed {
   readonly news = new Feed<ServiceNews>();
+  /** What the speaker says of its addresses, as text. */
+  readonly reports = new Feed<{ readonly at: number; readonly text: string }>();
   readonly #folder: string;
   readonly #names = new Set<string>();
 
   constructor(manifests: string) {
     this.#folder = join(manifests, '.clarion', 'status', 'shop');
-    mkdirSync(this.#folder, { recursive: true });
-    const watcher = watch(this.#folder, (_event, file) => {
-      if (file?.endsWith('.json') === true && !file.startsWith('.')) this.#read(file);
+    this.#watch(this.#folder, (file) => this.#read(file));
+    const reports = join(manifests, '.clarion', 'reports');
+    this.#watch(reports, (file) => {
+      const at = machineTime();
+      this.reports.push({ at, text: readFileSync(join(reports, file), 'utf8') });
+    });
+  }
+
+  /** Files are written under a hidden name and renamed, so what is told is whole. */
+  #watch(folder: string, changed: (file: string) => void): void {
+    mkdirSync(folder, { recursive: true });
+    const watcher = watch(folder, (_event, file) => {
+      if (file?.endsWith('.json') === true && !file.startsWith('.')) changed(file);
     });
     // The demo ends when it ends.
     watcher.unref();
@@ -56,11 +68,11 @@ export class StatusFeed {
     const at = machineTime();
     const name = file.slice(0, -'.json'.length);
     try {
-      // Written and renamed, so it is whole; or removed again in the meantime.
       const record = JSON.parse(readFileSync(join(this.#folder, file), 'utf8')) as Omit<ServiceNews, 'at' | 'name'>;
       this.#names.add(name);
       this.news.push({ ...record, at, name });
     } catch {
+      // Removed: the Service is gone.
       this.#names.delete(name);
     }
   }

@@ -38,33 +38,18 @@ export function seenOnWire(tale: Tale, what: Sighting['what'], address: string, 
 export async function browse({ world, progress }: Tale, url: string): Promise<void> {
   const answer = await world.client.get(url);
   if (!answer.ok) throw stepFailed(`the client asked for ${url} and got: ${answer.text}`);
-  progress.line('client', `GET ${url}  ->  "${answer.text}"`, answer.took);
+  progress.line('client', `GET ${url} -> "${answer.text}"`);
 }
 
-/**
- * Asks on the wire for these addresses every two milliseconds while `until` has not come, and a little longer.
- * Returns the machine times of all answers.
- */
-export async function askSteadily(
-  tale: Tale,
+/** Asks on the wire for both of these addresses every millisecond until the work is done; the machine times of the answers. */
+export async function answersDuring(
+  { world: { wire } }: Tale,
   addresses: readonly string[],
-  until: Promise<unknown>,
+  work: Promise<unknown>,
 ): Promise<readonly number[]> {
-  const { wire } = tale.world;
   const mark = wire.seen.mark();
-  let over = false;
-  const done = until.finally(() => {
-    over = true;
-  });
-  const ask = async (): Promise<void> => {
-    while (!over) {
-      for (const address of addresses) wire.ask(address);
-      await pause(ms(2));
-    }
-  };
-  await Promise.all([done, ask()]);
-  return wire.seen
-    .since(mark)
-    .filter((frame) => frame.what === 'answer' && addresses.includes(frame.address))
-    .map((frame) => frame.at);
+  wire.ask(addresses, ms(1));
+  await work.finally(() => wire.ask([]));
+  const answers = wire.seen.since(mark).filter(({ what, address }) => what === 'answer' && addresses.includes(address));
+  return answers.map(({ at }) => at);
 }

@@ -30,13 +30,14 @@ const CLIENT = 100;
 const RIVAL = 66;
 export const NODE_MAC = lanMac(NODE);
 export const RIVAL_MAC = lanMac(RIVAL);
-export const CLIENT_ADDRESS = `192.0.2.${CLIENT}`;
 
 export const picture = `
    client 192.0.2.${CLIENT} ──┐
-                        switch ── node-a 192.0.2.${NODE}   clarion standalone
+                        ├── node-a 192.0.2.${NODE}   clarion standalone
    rival  192.0.2.${RIVAL}  ──┘     │
-                              pod ${POD4}   an HTTP server
+                              └── pod ${POD4}   an HTTP server
+
+   wire: a capture in the client with a packet socket of its own, which knows nothing of Clarion
 `;
 
 /** On the tree's own tmpfs, so it vanishes with the tree. */
@@ -70,8 +71,8 @@ export async function buildWorld(lab: Lab, program: readonly string[]): Promise<
     startTool(lab, 'pod', ['http-server', '80=hello from node-a', '8080=the admin page on node-a']),
     lab.sysctl('node-a', { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 }),
     lab.nft('node-a', dnat),
-    // A host that takes an address and tells everybody, as Linux does when it is asked to.
-    lab.sysctl('rival', { 'net.ipv4.conf.eth0.arp_notify': 1 }),
+    // A host that takes an address tells everybody, and for IPv6 asks first: the lab has that off, hosts have it on.
+    lab.sysctl('rival', { 'net.ipv4.conf.eth0.arp_notify': 1, 'net.ipv6.conf.eth0.accept_dad': 1 }),
   ]);
   return {
     lab,
