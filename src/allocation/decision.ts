@@ -10,7 +10,10 @@ export interface AllocationDecision {
   readonly service: ServiceKey;
   /** In the order of the Service's families. Empty: none. */
   readonly addresses: readonly IpAddress[];
-  /** The pool of the addresses; the one recorded at the Service where no pool contains them any more. */
+  /**
+   * The pool of the addresses; the one recorded at the Service where no pool contains them any more, or where the Service asks
+   * for that very pool and another one contains them now.
+   */
   readonly pool: string | undefined;
   readonly reason: ServiceReason | undefined;
   /** For people: what, why, and what to do. Present when `reason` is. */

@@ -1,4 +1,5 @@
-import { formatIpAddress } from '../base/ip-address.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import type { ServiceReason } from '../base/reason.ts';
 import type { ServiceRequest } from '../inventory/service-request.ts';
 import type { Applicant } from './offer.ts';
 import type { PoolMap } from './pool-map.ts';
@@ -27,28 +28,60 @@ export function barredFrom(request: ServiceRequest, ours: string | undefined): R
 }
 
 /** What is wrong with an address that would not be given today and is kept, because it is in use. */
-export function keptThough(pools: PoolMap, { request, held }: Applicant): Refusal | undefined {
-  for (const address of held) {
-    const text = formatIpAddress(address);
-    const entry = pools.poolOf(address);
-    const next = 'it is kept because it is in use; change that, or create the Service anew for another address';
-    if (entry === undefined) return refusal('address-outside-pools', `no pool contains ${text} any more; ${next}`);
-    const pool = `pool "${entry.pool.name}"`;
-    if (entry.pool.retired)
-      return refusal('address-outside-pools', `${pool} of ${text} is not in the configuration any more; ${next}`);
-    const excluded = pools.exclusionOf(entry, address, request);
-    if (excluded === 'reserved') return refusal('address-outside-pools', `${text} is reserved in ${pool}; ${next}`);
-    if (excluded === 'buggy')
-      return refusal('address-outside-pools', `${pool} does not give ${text} (avoidBuggyIPs); ${next}`);
-    if (!pools.allows(entry, request))
-      return refusal('pool-not-allowed', `${pool} of ${text} does not serve this Service (serviceAllocation); ${next}`);
-    if (request.wantedPool !== undefined && request.wantedPool !== entry.pool.name)
-      return refusal(
-        'pool-not-allowed',
-        `${text} is in ${pool}, but annotation address-pool names "${request.wantedPool}"; ${next}`,
-      );
+export function keptThough(pools: PoolMap, applicant: Applicant): Refusal | undefined {
+  for (const address of applicant.held) {
+    const wrong = wrongWith(pools, applicant, address);
+    if (wrong === undefined) continue;
+    const { reason, what, mend } = wrong;
+    return refusal(
+      reason,
+      `${what}; it is kept because it is in use. ${mend}, or create the Service anew for another address`,
+    );
   }
   return undefined;
+}
+
+interface Wrong {
+  readonly reason: ServiceReason;
+  readonly what: string;
+  readonly mend: string;
+}
+
+function wrongWith(pools: PoolMap, { request }: Applicant, address: IpAddress): Wrong | undefined {
+  const text = formatIpAddress(address);
+  const entry = pools.poolOf(address);
+  const outside = 'address-outside-pools';
+  if (entry === undefined) return { reason: outside, what: `no pool contains ${text}`, mend: 'Add it to a pool' };
+  const pool = `pool "${entry.pool.name}"`;
+  if (entry.pool.retired)
+    return {
+      reason: outside,
+      what: `${pool} of ${text} is not in the configuration any more`,
+      mend: 'Add the pool again',
+    };
+  switch (pools.exclusionOf(entry, address, request)) {
+    case 'reserved':
+      return { reason: outside, what: `${text} is reserved in ${pool}`, mend: 'End the reservation' };
+    case 'buggy':
+      return {
+        reason: outside,
+        what: `${pool} does not give ${text} (avoidBuggyIPs)`,
+        mend: 'Switch avoidBuggyIPs off',
+      };
+    case undefined:
+  }
+  if (!pools.allows(entry, request))
+    return {
+      reason: 'pool-not-allowed',
+      what: `${pool} of ${text} does not serve this Service`,
+      mend: 'Widen its serviceAllocation',
+    };
+  if (request.wantedPool === undefined || request.wantedPool === entry.pool.name) return undefined;
+  return {
+    reason: 'pool-not-allowed',
+    what: `${text} is in ${pool}, but annotation address-pool names "${request.wantedPool}"`,
+    mend: 'Correct the annotation',
+  };
 }
 
 /** The same refusal, saying that nothing is lost meanwhile. */

@@ -173,7 +173,8 @@ function readPort(entry: FieldReader): ServicePort[] {
   const protocol = entry.has('protocol') ? readChoice(entry, 'protocol', PROTOCOLS) : 'TCP';
   const port = entry.integer('port');
   if (port === undefined || port < 1 || port > 65_535) {
-    entry.complain('port', 'must be a number from 1 to 65535');
+    // Of one that is no number the reader has complained already.
+    if (port !== undefined || !entry.has('port')) entry.complain('port', 'must be a number from 1 to 65535');
     return [];
   }
   return protocol === undefined ? [] : [{ protocol, port }];

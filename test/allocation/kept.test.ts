@@ -9,7 +9,13 @@ describe('a live address is never taken away because of configuration', () => {
   const before = () => new Rig(one).set({ a: {} });
 
   test.each([
-    ['the pool is missing', [], 'address-outside-pools', 'no pool contains 192.0.2.0 any more', 'one'],
+    [
+      'the pool is missing',
+      [],
+      'address-outside-pools',
+      'no pool contains 192.0.2.0; it is kept because it is in use. Add it to a pool',
+      'one',
+    ],
     [
       'the pool is retired',
       [{ ...one, retired: true }, other],
@@ -49,7 +55,7 @@ describe('a live address is never taken away because of configuration', () => {
       'serviceAllocation was narrowed',
       [{ ...one, serviceAllocation: pinned({ namespaces: ['lab'] }) }],
       'pool-not-allowed',
-      'serviceAllocation',
+      'Widen its serviceAllocation',
       'one',
     ],
   ] as const)('%s', (_title, pools, reason, words, name) => {
