@@ -14,7 +14,7 @@ export const problemCodes = {
   'unreadable-file': error('a file cannot be read'),
   'not-yaml': error('the text cannot be read as YAML'),
   'too-large': error('the text is larger than a ConfigMap can be'),
-  'too-complex': error('aliases refer to themselves or expand to more than a configuration can need'),
+  'too-complex': error('the text is nested too deeply, or aliases refer to themselves or expand without end'),
   'too-many-problems': error('there are more problems than are listed'),
   'not-a-mapping': error('the configuration is a list or a single value instead of sections with names'),
   'no-configuration': error('there is no configuration in the file'),

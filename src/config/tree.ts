@@ -43,6 +43,8 @@ export const readCoreScalar: ReadScalar = (scalar) => scalar.value ?? undefined;
 
 /** What aliases may add to a text: beyond it they are an attack, or an accident. */
 const ALIAS_LIMIT = 50_000;
+/** A configuration has eight levels. */
+const DEPTH_LIMIT = 100;
 const NOTHING: ReadonlyMap<string | number, PlacePart> = new Map();
 
 /** Reads parts of one document. Aliases and merge keys are followed, all together up to a limit. */
@@ -81,7 +83,7 @@ export class TreeReader {
       return converted;
     }
     if (!isMap(node) && !isSeq(node)) return leaf(undefined);
-    if (this.#open.has(node)) return leaf(this.#tooComplex(at));
+    if (this.#open.has(node) || this.#open.size > DEPTH_LIMIT) return leaf(this.#tooComplex(at));
     this.#open.add(node);
     const converted = isMap(node) ? this.#map(node, at) : this.#list(node.items, at, key);
     this.#open.delete(node);
@@ -144,7 +146,7 @@ export class TreeReader {
     return this.#fault(
       'too-complex',
       at,
-      'aliases (*) here refer to themselves or expand without end; write the values out',
+      'this is nested too deeply, or its aliases (*) refer to themselves or expand without end; write the values out',
     );
   }
 

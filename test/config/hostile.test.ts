@@ -127,7 +127,11 @@ describe('whatever is written', () => {
     ['a merge of itself', 'pools:\n- &a {<<: *a, name: b}', 'too-complex'],
     ['an alias of nothing', 'pools: *a', 'not-yaml'],
     ['brackets without end', `pools: ${'['.repeat(100_000)}`, 'too-complex'],
-    ['indentation without end', Array.from({ length: 1500 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), 'too-complex'],
+    [
+      'indentation without end',
+      Array.from({ length: 1500 }, (_, i) => `${' '.repeat(i)}pools:`).join('\n'),
+      'too-complex',
+    ],
     ['a key of a megabyte', `pools:\n- ${'k'.repeat(1_000_000)}: 1`, 'not-yaml'],
     ['a quoted key of a megabyte', `pools: {? "${'k'.repeat(1_000_000)}" : 1}`, 'wrong-type'],
     ['an address of a megabyte', `pools:\n- {name: a, addresses: ["${'9'.repeat(1_000_000)}"]}`, 'bad-address'],
