@@ -23,7 +23,7 @@ export interface Surroundings {
   readonly peerNames: ReadonlySet<string>;
   /** Aliases; `undefined` for a bad one. */
   readonly communities: ReadonlyMap<string, Community | undefined>;
-  /** MetalLB 0.12 knows neither large communities nor names. */
+  /** MetalLB 0.12 knows neither large communities nor names, and does not compare localPref. */
   readonly legacy: boolean;
 }
 
@@ -88,7 +88,8 @@ export function judgeBgpAdvertisements(
       : around.pools.filter((pool) => advertisementSelects(advertisement, pool));
     reportAggregation(element, advertisement, selected, widest, findings);
     const mine: Judged = { element, advertisement, selected: new Set(selected) };
-    reportLocalPref(mine, everyPool, earlier, findings);
+    // MetalLB 0.12 takes several, and whichever comes first is sent.
+    if (!around.legacy) reportLocalPref(mine, everyPool, earlier, findings);
     if (findings.isBad(element)) continue;
     seen.set(said, element);
     if (everyPool) earlier.everyPool.push(mine);

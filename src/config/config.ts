@@ -53,7 +53,7 @@ export interface Reservation {
 interface Advertisement {
   /** As written, else "l2-1", "bgp-1", ... by position. */
   readonly name: string;
-  /** Both lists empty: every pool. Else a pool named in the first or matched by the second. */
+  /** Both lists empty: every pool. Else a pool named in the first or matched by the second. Names of bad pools may be among them. */
   readonly ipAddressPools: readonly string[];
   readonly ipAddressPoolSelectors: readonly LabelSelector[];
   /** Empty: every node; else OR. */
@@ -80,7 +80,7 @@ export interface BgpAdvertisement extends Advertisement {
   /** Sent to internal peers only. Undefined: not given (100 on the wire). */
   readonly localPref: number | undefined;
   readonly communities: readonly Community[];
-  /** Names of peers; empty: all. */
+  /** Names of peers, bad ones included; empty: all. */
   readonly peers: readonly string[];
 }
 
@@ -111,6 +111,7 @@ export interface Peer {
   readonly passwordSecret: { readonly namespace: string | undefined; readonly name: string } | undefined;
   readonly ebgpMultiHop: boolean;
   readonly ttlSecurity: boolean;
+  /** May name a profile that is bad: then the session runs without BFD. */
   readonly bfdProfile: string | undefined;
   readonly enableGracefulRestart: boolean;
   readonly vrf: string | undefined;

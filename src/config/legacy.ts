@@ -1,4 +1,5 @@
 import { Scalar } from 'yaml';
+import { parseIpAddress } from '../base/ip-address.ts';
 import { didYouMean } from './closest.ts';
 import type { Element, ListSection } from './element.ts';
 import { type Fault, type Located, type Place, placeAt, plainObject, type ReadScalar } from './tree.ts';
@@ -90,18 +91,16 @@ const writtenAs = (field: string): string => NAMES.get(field) ?? field;
 
 export const legacyPeer = (located: Located, index: number): Element => {
   const { value, place, faults } = rewrite(located, PEER, 'a peer');
-  // Go's zero values mean "not given"; a router ID that is no IPv4 address was never sent.
+  const name = `peer${index + 1}`;
   const peer = withoutZeros(value);
-  if (isRecord(peer) && typeof peer['routerID'] === 'string' && peer['routerID'].includes(':'))
-    peer['routerID'] = peer['routerID'].trim();
-  return element(
-    'peers',
-    `peer${index + 1}`,
-    isRecord(peer) ? { ...peer, name: `peer${index + 1}` } : peer,
-    place,
-    faults,
-    index,
-  );
+  if (!isRecord(peer)) return element('peers', name, peer, place, faults, index);
+  const { routerID, ...rest } = peer;
+  const read = parseIpAddress(textOf(routerID));
+  if (!read.ok || read.value.family === 'ipv4') return element('peers', name, { ...peer, name }, place, faults, index);
+  // MetalLB 0.12 takes any address; only an IPv4 one can be sent.
+  const message = `"router-id" ${textOf(routerID)} has no effect: a router ID is an IPv4 address (RFC 4271 §4.2)`;
+  const ignored: Fault = { code: 'no-effect', at: placeAt(place, ['routerID']).at, message };
+  return element('peers', name, { ...rest, name }, place, [...faults, ignored], index);
 };
 
 export const legacyBfdProfile = (located: Located, index: number): Element => {

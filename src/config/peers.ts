@@ -16,7 +16,7 @@ export function judgePeers(
   const peers: Peer[] = [];
   const sessions = new Map<string, { readonly peer: Peer; readonly element: Element }[]>();
   for (const [element, draft] of drafts) {
-    reportConflicts(element, draft, findings);
+    reportConflicts(element, draft, legacy, findings);
     const profile = draft.bfdProfile;
     if (profile !== undefined && !profileNames.has(profile)) {
       const message = `peer "${draft.name}" names the BFD profile "${profile}", which does not exist.${didYouMean(profile, profileNames)}`;
@@ -36,7 +36,7 @@ export function judgePeers(
   return peers;
 }
 
-function reportConflicts(element: Element, draft: PeerDraft, findings: Findings): void {
+function reportConflicts(element: Element, draft: PeerDraft, legacy: boolean, findings: Findings): void {
   const refuse = (field: string, message: string) =>
     findings.report(element, 'conflicting-fields', [field], `peer "${draft.name}" ${message}`);
   const missing = (message: string) => findings.report(element, 'missing-field', [], `peer "${draft.name}" ${message}`);
@@ -60,7 +60,13 @@ function reportConflicts(element: Element, draft: PeerDraft, findings: Findings)
   );
   if (passwords.length > 1)
     refuse(passwords[1]!, `has both "${passwords[0]!}" and "${passwords[1]!}"; remove one of them`);
-  if (peerAddress !== undefined && sourceAddress !== undefined && peerAddress.family !== sourceAddress.family)
+  // MetalLB 0.12 does not compare them.
+  if (
+    peerAddress !== undefined &&
+    sourceAddress !== undefined &&
+    peerAddress.family !== sourceAddress.family &&
+    !legacy
+  )
     refuse(
       'sourceAddress',
       `cannot reach ${formatIpAddress(peerAddress)} from ${formatIpAddress(sourceAddress)}: one is IPv4, the other IPv6`,

@@ -76,6 +76,9 @@ const ACCEPTED: readonly (readonly [string, string])[] = [
   ['Go: a null node selector', selector('~')],
   ['Go: numbers as texts', pool(`protocol: layer2 / ${A}`).replace('name: p', 'name: 5')],
   ['YAML 1.1: yes and off', pool(`protocol: layer2 / ${A} / auto-assign: off / avoid-buggy-ips: yes`)],
+  ['two localprefs in a pool', bgpPool('{localpref: 1}, {localpref: 2}')],
+  ['router-id IPv6', peer(', router-id: "2001:db8::1"')],
+  ['source-address of the other family', peer(', source-address: "2001:db8::1"')],
   ['host bits', pool('protocol: layer2 / addresses: [10.20.30.40/24]')],
 ];
 
