@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Problem } from '../base/problem.ts';
 import { advertisementSelects, judgeBgpAdvertisements, judgeL2Advertisements } from './advertisements.ts';
 import type { Config, Pool } from './config.ts';
@@ -52,7 +52,7 @@ function judgeFound(found: Found): Judgement {
   const oversize = tooLarge(text);
   if (oversize !== undefined) return absent([oversize]);
   // Repeated keys are found by tree.ts: the package compares every key of a mapping with every other.
-  const document = parseDocument(text.text, { uniqueKeys: false, prettyErrors: false, lineCounter: new LineCounter() });
+  const document = parseDocument(text.text, { uniqueKeys: false, prettyErrors: false });
   const broken = document.errors[0];
   if (broken !== undefined) {
     const [message] = broken.message.split('\n');
