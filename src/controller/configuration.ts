@@ -1,4 +1,5 @@
 import type { Logger } from '../base/logger.ts';
+import type { Problem } from '../base/problem.ts';
 import { chooseConfigMap } from '../cluster/config-map.ts';
 import type { ClusterObject, ClusterReader, ClusterWriter } from '../cluster/ports.ts';
 import { decodeEffective, type EffectiveConfig, encodeEffective, mergeEffective } from '../config/effective.ts';
@@ -15,6 +16,7 @@ export class Configuration {
   #published: EffectiveConfig | undefined;
   #source: ClusterObject | undefined;
   #judgement: Judgement | undefined;
+  #choiceProblems: readonly Problem[] = [];
 
   constructor(cluster: ClusterReader & ClusterWriter, logger: Logger) {
     this.#cluster = cluster;
@@ -23,9 +25,16 @@ export class Configuration {
     this.#published = this.#effective;
   }
 
+  /** What is wrong with the newest text, and with which ConfigMap it is. */
+  problems(): readonly Problem[] {
+    return [...this.#choiceProblems, ...(this.#effective?.problems ?? [])];
+  }
+
   /** The configuration in force now. `poolsInUse` are those that Services have addresses of: they outlive their removal. */
   update(poolsInUse: ReadonlySet<string>): EffectiveConfig {
-    const source = chooseConfigMap(this.#cluster.list('ConfigMap')).chosen;
+    const choice = chooseConfigMap(this.#cluster.list('ConfigMap'));
+    this.#choiceProblems = choice.problems;
+    const source = choice.chosen;
     if (source !== this.#source) {
       this.#source = source;
       this.#judgement = source === undefined ? undefined : judgeConfig(configSourceOf(source));
@@ -38,9 +47,6 @@ export class Configuration {
   }
 
   #report(next: EffectiveConfig): void {
-    for (const problem of next.problems)
-      if (problem.severity === 'error') this.#logger.error('problem in the configuration', { ...problem });
-      else this.#logger.warn('problem in the configuration', { ...problem });
     this.#logger.info('configuration in force', {
       generation: next.generation,
       pools: next.config.pools.length,

@@ -24,6 +24,7 @@ import type { ServiceKey } from '../inventory/service-request.ts';
 import { inventoryTaker } from '../inventory/take.ts';
 import { type AddressNews, allocatedCondition, announcedCondition, newsOf } from './conditions.ts';
 import { Configuration } from './configuration.ts';
+import { problemLog } from './problem-log.ts';
 import { StatusWrites } from './status-writes.ts';
 
 /**
@@ -57,6 +58,7 @@ export class Controller {
   readonly #takeInventory: (lists: ObjectLists) => Inventory;
   readonly #judge = announcementJudge();
   readonly #allocation = new Allocation();
+  readonly #tellProblems: (problems: readonly Problem[]) => void;
   readonly #unsubscribe: () => void;
   #decided = new Map<ServiceKey, Decided>();
   #reports: readonly SpeakerReport[] = [];
@@ -71,6 +73,7 @@ export class Controller {
     this.#takeInventory = inventoryTaker(deps.node);
     this.#configuration = new Configuration(cluster, logger);
     this.#writes = new StatusWrites(deps);
+    this.#tellProblems = problemLog(logger);
     this.#loop = new ReconcileLoop(
       'controller',
       clock,
@@ -89,7 +92,7 @@ export class Controller {
       effective: this.#effective,
       usage: this.#allocation.usage(),
       decisions: [...this.#decided.values()].map(({ decision }) => decision),
-      problems: [...this.#deps.cluster.problems(), ...(this.#inventory?.problems ?? [])],
+      problems: this.#problems(),
       pendingWrites: this.#writes.pending,
     };
   }
@@ -121,8 +124,14 @@ export class Controller {
       ignoreExcludeLb,
       loadBalancerClass,
     });
+    this.#tellProblems(this.#problems());
     this.#writeStatuses(decisions, verdicts);
     this.#wakeWhenDue();
+  }
+
+  /** Of the configuration, the files and the objects. */
+  #problems(): readonly Problem[] {
+    return [...this.#configuration.problems(), ...this.#deps.cluster.problems(), ...(this.#inventory?.problems ?? [])];
   }
 
   #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {

@@ -11,6 +11,7 @@ export interface ControllerFacts {
   readonly effective: EffectiveConfig | undefined;
   readonly usage: readonly PoolUsage[];
   readonly decisions: readonly AllocationDecision[];
+  /** Of the configuration, the files and the objects. */
   readonly problems: readonly Problem[];
   readonly pendingWrites: number;
 }
@@ -71,7 +72,7 @@ export class Metrics {
       (set) => set({}, facts()?.effective?.stale.length ?? 0),
     );
     gauge('clarion_problems', 'Problems in the configuration and in objects', ['severity'], (set) => {
-      const all = [...(facts()?.effective?.problems ?? []), ...(facts()?.problems ?? [])];
+      const all = facts()?.problems ?? [];
       for (const severity of ['error', 'warning'] as const)
         set({ severity }, all.filter((problem) => problem.severity === severity).length);
     });
