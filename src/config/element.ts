@@ -48,7 +48,7 @@ export const NOUNS = {
   bgp: 'section',
 } as const satisfies Record<Section, string>;
 
-/** Nobody reads more, and a text of a megabyte can have a hundred thousand. */
+/** Of each severity. Nobody reads more, and a text of a megabyte can have a hundred thousand. */
 const PROBLEM_LIMIT = 1000;
 /** Of a message's line; names and values of any length may be in it. */
 const OVERLONG = /^(.{300}).{100,}$/gm;
@@ -57,6 +57,7 @@ const OVERLONG = /^(.{300}).{100,}$/gm;
 export class Findings {
   readonly #text: ConfigText;
   readonly #problems: Problem[] = [];
+  readonly #counts = { error: 0, warning: 0 };
   readonly #bad = new Set<Element>();
   readonly #badSections = new Set<Section>();
 
@@ -125,13 +126,12 @@ export class Findings {
   }
 
   #add(code: ProblemCode, at: number, message: string): void {
-    if (this.#problems.length > PROBLEM_LIMIT) return;
-    const full = this.#problems.length === PROBLEM_LIMIT;
-    const said = message.replace(OVERLONG, '$1...');
-    const closing = `there are more than ${PROBLEM_LIMIT} problems; the rest is not listed`;
-    this.#problems.push(
-      full ? problemOf('too-many-problems', this.#text, at, closing) : problemOf(code, this.#text, at, said),
-    );
+    const { severity } = problemCodes[code];
+    const count = this.#counts[severity]++;
+    if (count < PROBLEM_LIMIT) this.#problems.push(problemOf(code, this.#text, at, message.replace(OVERLONG, '$1...')));
+    if (count !== PROBLEM_LIMIT) return;
+    const closing = `there are more than ${PROBLEM_LIMIT} ${severity}s; the rest of them is not listed`;
+    this.#problems.push(problemOf('too-many-problems', this.#text, at, closing));
   }
 }
 

@@ -147,6 +147,14 @@ describe('whatever is written', () => {
     expect(Math.max(...judgement.problems.map(({ message }) => message.length))).toBeLessThan(1000);
   });
 
+  it('an error behind a thousand warnings is still found', () => {
+    const pools = Array.from({ length: 1200 }, (_, i) => `- {name: p${i}, addresses: [10.${i >> 8}.${i & 255}.0/24]}`);
+    const judgement = judge(`pools:\n${pools.join('\n')}\nl2Advertisements: []\nlayer2: {nonsense: 1}`);
+    expect(codesOf(judgement).filter((code) => code === 'pool-not-advertised')).toHaveLength(1000);
+    expect(codesOf(judgement)).toContain('too-many-problems');
+    expect(codesOf(judgement)).toContain('unknown-key');
+  });
+
   it('every address there is', () => {
     const judgement = judge('pools:\n- {name: all, addresses: ["::/0", 0.0.0.0/0]}');
     expect(codesOf(judgement)).toEqual(['unusual-address', 'unusual-address']);
