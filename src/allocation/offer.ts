@@ -123,7 +123,6 @@ function drawAll(market: Market, applicant: Applicant, entry: PoolEntry): readon
 
 /** One address: reserved for this Service, else shared under its key, else free. */
 export function draw(market: Market, applicant: Applicant, entry: PoolEntry, family: IpFamily): IpAddress | undefined {
-  if (entry.pool.retired) return undefined;
   const { request, terms } = applicant;
   const space = entry[family];
   return (

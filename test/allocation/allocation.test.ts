@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
-import { has, ipv6, labelled, pinned, pool, prefer, Rig, request, require, reserved, wants } from './rig.ts';
+import { has, ipv6, keyOf, labelled, pinned, pool, prefer, Rig, request, require, reserved, wants } from './rig.ts';
 
 const one = pool('one', ['192.0.2.0/30']);
 
@@ -40,6 +40,17 @@ describe('within a pool', () => {
     rig.pass().remove(...crowd);
     expect(rig.set({ a: ipv6, b: ipv6 }).at('a')).toBe('2001:db8::');
     expect(rig.at('b')).toBe('2001:db8::1:0');
+  });
+
+  test('an address that comes and goes by name is counted once among them', () => {
+    const rig = new Rig(pool('p', ['192.0.2.0/24'])).set({ a: wants('192.0.2.5') }).remove('a');
+    for (let i = 0; i < 66_000; i++) rig.set({ b: wants('192.0.2.7') }).remove('b');
+    expect(rig.set({ c: {} }).at('c')).toBe('192.0.2.0');
+  });
+
+  test('addresses freed in the same moment follow in ascending order', () => {
+    const rig = new Rig(one).set({ b: wants('192.0.2.1'), a: wants('192.0.2.0'), c: {}, d: {} }).remove('a', 'b');
+    expect(rig.set({ e: {} }).at('e')).toBe('192.0.2.0');
   });
 
   test('an address that was asked for by name in between is not given twice', () => {
@@ -344,6 +355,13 @@ describe('reuseAfter', () => {
     expect(rig.allocation.nextDue()).toBeUndefined();
   });
 
+  test('what is free already is nothing to wait for', () => {
+    const rig = new Rig(pool('p', ['192.0.2.0/32', '2001:db8::/128'])).set({ a: ipv6, b: {} }).remove('b').later(10);
+    expect(rig.set({ c: require }).at('c')).toBe('(pool-exhausted)');
+    expect(rig.allocation.nextDue()).toBeUndefined();
+    expect(rig.decision('c')?.message).not.toContain('rest');
+  });
+
   test('the Service that had it may have it back at once, another one waits', () => {
     const rig = new Rig(rest).set({ a: {} }).remove('a');
     expect(rig.set({ b: wants('192.0.2.0') }).at('b')).toBe('(address-in-use)');
@@ -370,6 +388,7 @@ describe('whose Services', () => {
   test('the address of another implementation is not ours to clear', () => {
     const rig = new Rig(one).set({ a: { loadBalancerClass: 'y', ...has('192.0.2.1') } });
     expect(rig.at('a')).toBe('not ours');
+    expect(rig.services.get(keyOf('a'))?.assigned).toHaveLength(1);
   });
 
   test('a headless Service gets none', () => {
