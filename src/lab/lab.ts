@@ -1,5 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { type Milliseconds, ms, systemClock } from '../base/clock.ts';
+import { type Milliseconds, machineTime, ms, systemClock } from '../base/clock.ts';
 import { environmentError } from '../base/errors.ts';
 import type { CableEnd, LabPlan } from './plan.ts';
 
@@ -54,6 +54,7 @@ export class Lab {
       this.#batch(undefined, commands(undefined)),
       ...plan.hosts.map((host) => this.#batch(host, ['link set lo up', ...commands(host)])),
     ]);
+    await Promise.all([undefined, ...plan.hosts].map((host) => this.#carries(host, ends)));
   }
 
   /** `host` undefined: in the tree's own namespace. Throws ClarionError with what the program wrote to stderr. */
@@ -113,6 +114,24 @@ export class Lab {
     this.#namespaces.length = 0;
   }
 
+  /**
+   * Waits until the cables of a host carry frames and its bridges pass them on. The kernel takes up to a second for that
+   * after "up" (its link watch is rate-limited), and drops everything silently until then.
+   */
+  async #carries(host: string | undefined, ends: readonly CableEnd[]): Promise<void> {
+    const waiting = new Set(ends.filter((end) => end.host === host).map((end) => end.interface));
+    const namespace = host === undefined ? [] : ['-n', this.namespace(host)];
+    const limit = machineTime() + 10_000;
+    while (waiting.size > 0) {
+      const links = JSON.parse(await this.run(undefined, ['ip', ...namespace, '-json', '-details', 'link'])) as Link[];
+      for (const link of links)
+        if (link.operstate === 'UP' && (link.linkinfo?.info_slave_data?.state ?? 'forwarding') === 'forwarding')
+          waiting.delete(link.ifname);
+      if (waiting.size > 0 && machineTime() > limit)
+        throw environmentError(`the lab's links do not come up: ${host ?? ''} ${[...waiting].join(', ')}`);
+    }
+  }
+
   /** One `ip` for many commands: a process for each would cost milliseconds every time. */
   async #batch(host: string | undefined, lines: readonly string[]): Promise<void> {
     if (lines.length === 0) return;
@@ -128,6 +147,13 @@ export class Lab {
   #describe(host: string | undefined, command: readonly string[]): string {
     return `${host === undefined ? '' : `in ${host}: `}${command.join(' ')}`;
   }
+}
+
+/** As `ip -json -details link` tells it. */
+interface Link {
+  readonly ifname: string;
+  readonly operstate: string;
+  readonly linkinfo?: { readonly info_slave_data?: { readonly state?: string } };
 }
 
 function endCommands(end: CableEnd): string[] {

@@ -42,7 +42,8 @@ export class Progress {
   }
 
   line(who: string, text: string, took?: number): void {
-    this.#scenes.at(-1)?.lines.push({ who, text, ...(took === undefined ? {} : { ms: took }) });
+    const rounded = took === undefined ? {} : { ms: Math.round(took * 10) / 10 };
+    this.#scenes.at(-1)?.lines.push({ who, text, ...rounded });
     const time = took === undefined ? '' : formatMs(took);
     const start = INDENT + WHO;
     const lines = wrap(text, this.#width - start - (time === '' ? 0 : time.length + 2));
