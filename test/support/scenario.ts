@@ -98,7 +98,7 @@ export function macEnding(lastByte: number): MacAddress {
   return mac.value;
 }
 
-export function onLink(text: string, prefixLength: number): InterfaceAddress {
+function onLink(text: string, prefixLength: number): InterfaceAddress {
   const address = parseIpAddress(text);
   if (!address.ok) throw new Error(address.error);
   return { address: address.value, prefixLength };
