@@ -1,0 +1,49 @@
+import type { Milliseconds } from '../base/clock.ts';
+import { type IpAddress, sameIpAddress } from '../base/ip-address.ts';
+
+/** One start of a speaker process: 128 random bits as 32 hex digits. Never compared by order, only for equality. */
+export type Instance = string & { readonly __brand: 'instance' };
+
+/** Where a speaker receives datagrams. */
+export interface TransportAddress {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** A suspect still counts as a member. `left` said so itself; `dead` was found out by silence, or was replaced. */
+export type MemberStatus = 'alive' | 'suspect' | 'dead' | 'left';
+
+/** A speaker as this node knows it. */
+export interface Member {
+  readonly node: string;
+  readonly instance: Instance;
+  /** Refutations within one instance; grows only by the member's own doing. */
+  readonly incarnation: number;
+  /** What the member says of itself; it may be reached at others of its Node too. */
+  readonly addresses: readonly TransportAddress[];
+  readonly status: MemberStatus;
+}
+
+/** A Node that should have a speaker. The Node list is the only way by which speakers find each other. */
+export interface Seed {
+  readonly node: string;
+  readonly addresses: readonly TransportAddress[];
+}
+
+export const isMember = ({ status }: { readonly status: MemberStatus }): boolean =>
+  status === 'alive' || status === 'suspect';
+
+export const sameTransportAddress = (a: TransportAddress, b: TransportAddress): boolean =>
+  a.port === b.port && sameIpAddress(a.address, b.address);
+
+/** How a silent member is found out: all from the moment a probe begins. election.md says why these and no others. */
+export interface Profile {
+  /** One member is probed each period. */
+  readonly period: Milliseconds;
+  /** No answer by then: others are asked to probe it too. */
+  readonly directTimeout: Milliseconds;
+  /** No answer by then: it is suspected. */
+  readonly indirectTimeout: Milliseconds;
+  /** A suspect that says nothing for so long is dead. */
+  readonly suspicion: Milliseconds;
+}
