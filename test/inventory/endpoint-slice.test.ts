@@ -58,7 +58,7 @@ describe('merging', () => {
   });
 
   test('two slices that disagree: it serves when one says so', () => {
-    const stale = pod('1', 'a', '10.0.0.1', { conditions: { ready: false }, nodeName: undefined });
+    const stale = pod('1', 'a', '10.0.0.1', { conditions: { ready: false, terminating: true }, nodeName: undefined });
     expect(merged([stale], [pod('1', 'a', '10.0.0.1')])).toEqual([
       { node: 'n', ready: true, serving: true, terminating: false },
     ]);
