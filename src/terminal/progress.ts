@@ -44,22 +44,24 @@ export class Progress {
   line(who: string, text: string, took?: number): void {
     const rounded = took === undefined ? {} : { ms: Math.round(took * 10) / 10 };
     this.#scenes.at(-1)?.lines.push({ who, text, ...rounded });
-    const time = took === undefined ? '' : formatMs(took);
     const start = INDENT + WHO;
-    const lines = wrap(text, this.#width - start - (time === '' ? 0 : time.length + 2));
-    for (const [i, part] of lines.entries()) {
-      const head = i === 0 ? ' '.repeat(INDENT) + who.padEnd(WHO) : ' '.repeat(start);
-      // The time stands at the right edge of the last line.
-      const gap = ' '.repeat(Math.max(2, this.#width - start - part.length - time.length));
-      this.#write(`${head}${part}${i === lines.length - 1 && time !== '' ? gap + time : ''}\n`);
-    }
+    const lines = wrap(text, this.#width - start);
+    if (took !== undefined) lines.push(...withTime(lines.pop() ?? '', formatMs(took), this.#width - start));
+    for (const [i, line] of lines.entries())
+      this.#write(`${i === 0 ? ' '.repeat(INDENT) + who.padEnd(WHO) : ' '.repeat(start)}${line}\n`);
   }
+}
+
+/** The time at the right edge of the line, or of one more where that is full. */
+function withTime(line: string, time: string, width: number): string[] {
+  const gap = width - line.length - time.length;
+  return gap >= 2 ? [line + ' '.repeat(gap) + time] : [line, time.padStart(width)];
 }
 
 const INDENT = 3;
 const WHO = 12;
 
-export const formatMs = (count: number): string => `${count < 10 ? count.toFixed(1) : Math.round(count)} ms`;
+export const formatMs = (count: number): string => `${count < 9.95 ? count.toFixed(1) : Math.round(count)} ms`;
 
 /** Breaks at blanks; a word that is longer than a line stays whole. */
 function wrap(text: string, width: number): string[] {
