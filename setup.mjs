@@ -86,7 +86,7 @@ function installNpmPackages() {
 async function buildAddon() {
   const { buildAddon } = await import('./src/network/native/build.mjs');
   try {
-    await buildAddon({ root });
+    buildAddon({ root });
   } catch (error) {
     fail(error.message);
   }

@@ -179,7 +179,7 @@ function untilSignal(): { readonly exitCode: Promise<ExitCode>; readonly lost: (
 const all =
   (checks: readonly Check[]): Check =>
   async () =>
-    (await Promise.all(checks.map((check) => check()))).flat();
+    (await Promise.all(checks.map(async (check) => check()))).flat();
 
 function portNumber(text: string): number {
   const port = Number(text);
