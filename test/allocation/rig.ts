@@ -91,6 +91,9 @@ export const prefer: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipF
 export const require: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipFamilyPolicy: 'RequireDualStack' };
 export const ipv6: Partial<ServiceRequest> = { families: ['ipv6'] };
 
+const gist = ({ addresses, pool: from, reason }: AllocationDecision): string =>
+  [...addresses.map(formatIpAddress), from, reason].join(' ');
+
 /** A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. */
 export class Rig {
   pools: readonly Pool[];
@@ -141,8 +144,12 @@ export class Rig {
       this.#write(service, { ...before, assigned: addresses, assignedPool });
     }
     const again = this.#reconcile();
-    const known = new Set(this.decisions);
-    const changed = again.find((decision) => !known.has(decision));
+    const known = new Map(this.decisions.map((decision) => [decision.service, decision]));
+    // The counts in a message are those of the moment it was made; nobody is asked again only because they grew.
+    const changed = again.find((decision) => {
+      const before = known.get(decision.service);
+      return before !== decision && (before === undefined || gist(before) !== gist(decision));
+    });
     if (changed !== undefined)
       throw new Error(`a second pass changes ${changed.service}: ${changed.message ?? 'no reason'}`);
     this.decisions = again;
