@@ -109,7 +109,7 @@ function judgeDocument(text: ConfigText, document: Document): Judgement {
   const implied = !sections.legacy && !sections.isMeant('l2Advertisements') && !sections.isMeant('bgpAdvertisements');
   const config: Config = {
     pools,
-    l2Advertisements: implied ? [everythingByLayer2()] : l2,
+    l2Advertisements: implied ? emptyConfig().l2Advertisements : l2,
     bgpAdvertisements: bgp,
     peers,
     bfdProfiles,
@@ -171,13 +171,3 @@ function reportNotAdvertised(elements: readonly Element[], config: Config, findi
 
 const namesOf = (elements: readonly Element[]): ReadonlySet<string> =>
   new Set(elements.flatMap((element) => (element.name === undefined ? [] : [element.name])));
-
-const everythingByLayer2 = (): Config['l2Advertisements'][number] => ({
-  name: 'default',
-  ipAddressPools: [],
-  ipAddressPoolSelectors: [],
-  nodeSelectors: [],
-  serviceSelectors: [],
-  interfaces: [],
-  preferredNodeSelectors: [],
-});

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config, L2Advertisement } from './config.ts';
 import type { Findings, SettingsSection } from './element.ts';
 import { readElement } from './issues.ts';
 import { settingsSchemas } from './schema.ts';
@@ -24,7 +24,18 @@ export function judgeSettings(sections: Sections, findings: Findings): Settings 
 
 let defaultSettings: Settings | undefined;
 
-/** No elements, and every setting at its default. */
+/** With neither advertisement list, everything is announced by layer 2. */
+const IMPLIED: L2Advertisement = {
+  name: 'default',
+  ipAddressPools: [],
+  ipAddressPoolSelectors: [],
+  nodeSelectors: [],
+  serviceSelectors: [],
+  interfaces: [],
+  preferredNodeSelectors: [],
+};
+
+/** What holds where nothing is written: every default, and the advertisement that is implied. */
 export function emptyConfig(): Config {
   defaultSettings ??= {
     layer2: settingsSchemas.layer2.parse({}),
@@ -32,7 +43,14 @@ export function emptyConfig(): Config {
     election: electionOf(settingsSchemas.election.parse({})),
     bgp: settingsSchemas.bgp.parse({}),
   };
-  return { pools: [], l2Advertisements: [], bgpAdvertisements: [], peers: [], bfdProfiles: [], ...defaultSettings };
+  return {
+    pools: [],
+    l2Advertisements: [IMPLIED],
+    bgpAdvertisements: [],
+    peers: [],
+    bfdProfiles: [],
+    ...defaultSettings,
+  };
 }
 
 const electionOf = ({

@@ -173,6 +173,15 @@ describe('a configuration that changes', () => {
     expect(conditionOf('shop/new', 'Allocated')).toMatchObject({ status: 'False', reason: 'NoPool' });
   });
 
+  test('an address in a status is announced even where there never was a readable configuration', async () => {
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.200' }] } };
+    scenario.cluster.put(configMap('pools: {'), node('a'), { ...service('web'), status }, endpointSlice('web', ['a']));
+    await start('a');
+    await scenario.run(100);
+    expect(await answersTo('192.0.2.200')).toHaveLength(1);
+    expect(conditionOf('shop/web', 'Allocated')).toMatchObject({ status: 'True', reason: 'AddressOutsidePools' });
+  });
+
   test('a restarted controller changes nothing and writes nothing', async () => {
     scenario.cluster.put(configMap(POOL), node('a'), service('web'), service('api'), endpointSlice('web', ['a']));
     await start('a');
