@@ -23,8 +23,8 @@ export interface LanHost {
   readonly number: number;
 }
 
-export const lanAddress4 = (number: number): string => `192.0.2.${number}`;
-export const lanAddress6 = (number: number): string => `2001:db8:2::${number}`;
+const lanAddress4 = (number: number): string => `192.0.2.${number}`;
+const lanAddress6 = (number: number): string => `2001:db8:2::${number}`;
 /** In decimal digits: 02:00:00:00:01:00 is host 100. */
 export const lanMac = (number: number): string =>
   `02:00:00:00:${number.toString().padStart(4, '0').replace(/(..)/, '$1:')}`;

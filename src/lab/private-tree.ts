@@ -52,7 +52,13 @@ function findEntry(): Entry {
   const attempt = (flags: readonly string[]): string | undefined => {
     const made = spawnSync('unshare', [...flags, 'sh', '-c', PID_1, 'sh', 'true'], { env, encoding: 'utf8' });
     if (made.error !== undefined) return made.error.message;
-    return made.status === 0 ? undefined : (made.stderr.trim().split('\n').at(-1) ?? `exit code ${made.status}`);
+    if (made.status === 0) return undefined;
+    const complaint = made.stderr
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^unshare: /, '');
+    return complaint || `exit code ${made.status}`;
   };
   const withUser = ['--user', '--map-root-user', ...NAMESPACES];
   const refusal = attempt(withUser);

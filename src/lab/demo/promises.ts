@@ -7,15 +7,15 @@ import { formatTable, type Style } from '../../terminal/table.ts';
  * The bounds leave room for a busy machine with two cores; bench/README.md has the figures of a quiet one.
  */
 const PROMISES = {
-  ready: { name: 'standalone runs, after its start', promised: 1000, unit: 'ms' },
-  assigned: { name: 'address in the status, after the Service is written', promised: 50, unit: 'ms' },
-  announced: { name: 'gratuitous ARP and NA, after the endpoint is written', promised: 50, unit: 'ms' },
+  ready: { name: 'standalone started, running', promised: 1000, unit: 'ms' },
+  assigned: { name: 'Service written, address in its status', promised: 50, unit: 'ms' },
+  announced: { name: 'endpoint written, gratuitous ARP and NA', promised: 50, unit: 'ms' },
   lost: { name: 'requests lost while the pool is edited', promised: 0, unit: 'count' },
   moved: { name: 'addresses moved by the edits', promised: 0, unit: 'count' },
-  withdrawn: { name: 'last answer, after the endpoint is gone', promised: 50, unit: 'ms' },
-  reported: { name: 'conflict reported, after the other host speaks', promised: 100, unit: 'ms' },
-  defended: { name: "client's neighbour entry is ours again", promised: 100, unit: 'ms' },
-  stopped: { name: 'process gone, after SIGTERM', promised: 1000, unit: 'ms' },
+  withdrawn: { name: 'endpoint gone, last answer', promised: 50, unit: 'ms' },
+  reported: { name: 'other host speaks, conflict reported', promised: 100, unit: 'ms' },
+  defended: { name: "other host speaks, client's entry ours again", promised: 100, unit: 'ms' },
+  stopped: { name: 'SIGTERM, process gone', promised: 1000, unit: 'ms' },
   answersAfter: { name: 'answers after the stop', promised: 0, unit: 'count' },
   processesAfter: { name: 'processes left on the node', promised: 0, unit: 'count' },
 } as const satisfies Record<string, PromiseEntry>;

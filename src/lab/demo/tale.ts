@@ -38,7 +38,7 @@ export function seenOnWire(tale: Tale, what: Sighting['what'], address: string, 
 export async function browse({ world, progress }: Tale, url: string): Promise<void> {
   const answer = await world.client.get(url);
   if (!answer.ok) throw stepFailed(`the client asked for ${url} and got: ${answer.text}`);
-  progress.line('client', `GET ${url} -> "${answer.text}"`);
+  progress.line('client', `${url} -> "${answer.text}"`);
 }
 
 /** Asks on the wire for both of these addresses every millisecond until the work is done; the machine times of the answers. */

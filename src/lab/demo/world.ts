@@ -37,7 +37,7 @@ export const picture = `
    rival  192.0.2.${RIVAL}  ──┘     │
                               └── pod ${POD4}   an HTTP server
 
-   wire: a capture in the client with a packet socket of its own, which knows nothing of Clarion
+   wire is a capture in the client, with a packet socket of its own
 `;
 
 /** On the tree's own tmpfs, so it vanishes with the tree. */
@@ -68,7 +68,7 @@ export async function buildWorld(lab: Lab, program: readonly string[]): Promise<
   const [client, wire] = await Promise.all([
     startHttpClient(lab, 'client'),
     startCapture(lab, 'client', 'eth0'),
-    startTool(lab, 'pod', ['http-server', '80=hello from node-a', '8080=the admin page on node-a']),
+    startTool(lab, 'pod', ['http-server', '80=hello from node-a', '8080=admin page']),
     lab.sysctl('node-a', { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 }),
     lab.nft('node-a', dnat),
     // A host that takes an address tells everybody, and for IPv6 asks first: the lab has that off, hosts have it on.

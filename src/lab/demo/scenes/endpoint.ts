@@ -13,7 +13,7 @@ export async function loseEndpoint(tale: Tale): Promise<void> {
   await world.lab.run('client', ['ip', 'neigh', 'del', WEB4, 'dev', 'eth0']);
   const lost = await world.client.get(`http://${WEB4}/`, 400);
   if (lost.ok) throw stepFailed('the client still found the Service');
-  progress.line('client', `with its neighbour entry deleted, GET http://${WEB4}/ -> ${lost.text}`);
+  progress.line('client', `with its neighbour entry deleted: http://${WEB4}/ -> ${lost.text}`);
   progress.line('node-a', `the pod is ready again: gratuitous ARP for ${WEB4}`, await restore(tale));
   await browse(tale, `http://${WEB4}/`);
   const rounds: string[] = [];
