@@ -2,7 +2,7 @@ import { type Milliseconds, ms } from '../base/clock.ts';
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
-import { DueQueue } from './due-queue.ts';
+import { DueQueue } from '../base/due-queue.ts';
 
 /**
  * When which address is announced unasked, and when which probe goes out: all that this node says of its own accord passes
