@@ -141,6 +141,7 @@ export class Layer2 {
       return made;
     }
     const before = held.entry;
+    if (before === entry) return held;
     held.entry = entry;
     if (!sameNames(before.interfaces, entry.interfaces)) this.#meet(held);
     if (before.state !== entry.state) this.#dispatch(held, { kind: 'wanted', hold: entry.state === 'hold' });
@@ -158,10 +159,10 @@ export class Layer2 {
     const interfaces = this.#watch.list();
     if (this.#state === 'stopped' || interfaces === this.#interfaces) return;
     this.#interfaces = interfaces;
-    const moved = this.#links.update(interfaces);
-    this.#meetAll();
-    for (const { presences } of this.#all())
-      for (const presence of presences)
+    const { moved, changed } = this.#links.update(interfaces);
+    if (changed) this.#meetAll();
+    if (moved.length > 0)
+      for (const presence of this.#all().flatMap(({ presences }) => presences))
         if (presence.answering && moved.includes(presence.link)) this.#schedule.claim(presence, this.#now());
     this.#settle();
   }

@@ -62,6 +62,26 @@ export function interfaceChooser(
   };
 }
 
+/**
+ * All that a choice can depend on, as text to compare: on a node where Pods come and go, most changes of the interfaces
+ * concern links that no address would ever be announced on.
+ */
+export function choiceFacts(
+  usable: readonly UsableInterface[],
+  only: readonly string[] | undefined,
+  named: ReadonlySet<string>,
+): string {
+  const eligible = usable.filter(
+    (link) => only !== undefined || named.has(link.name) || !NOT_PHYSICAL.test(link.name) || subnetsOf(link).length > 0,
+  );
+  return eligible
+    .map((link) => {
+      const subnets = subnetsOf(link).map(({ first, last }) => `${first}-${last}`);
+      return [link.index, link.name, hasIpv6(link), ...subnets].join(' ');
+    })
+    .join('\n');
+}
+
 const hasIpv6 = ({ addresses }: NetworkInterface): boolean =>
   addresses.some(({ address }) => address.family === 'ipv6');
 

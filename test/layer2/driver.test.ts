@@ -354,6 +354,23 @@ describe('interfaces come and go', () => {
     expect(one.reports.at(-1)!.state).toEqual({ kind: 'announced', interfaces: ['eth0', 'eth1'] });
   });
 
+  test('links of Pods that come and go change nothing, until the configuration names one', () => {
+    const one = announced(VIP);
+    const pod = { segment: new FakeSegment(), mac: '02:00:00:00:00:44' as MacAddress };
+    one.network.addInterface({ name: 'cali1', ...pod });
+    one.network.removeInterface('cali1');
+    expect([one.take().arp, one.reports]).toEqual([[], []]);
+    one.layer2.apply([hold(VIP, ['cali1'])], SETTINGS);
+    expect(kinds(one)).toEqual(['no-interface']);
+    one.network.addInterface({ name: 'cali1', ...pod });
+    expect(one.reports.at(-1)!.state).toEqual({ kind: 'announced', interfaces: ['cali1'] });
+    one.layer2.apply([hold(VIP)], SETTINGS);
+    one.network.addInterface({ name: 'cali2', ...pod });
+    one.layer2.apply([hold(VIP, ['cali2'])], SETTINGS);
+    one.network.removeInterface('cali2');
+    expect(one.reports.at(-1)!.state).toEqual({ kind: 'no-interface' });
+  });
+
   test('named interfaces: only there; one that does not exist is no interface at all', () => {
     const one = scene();
     one.layer2.apply([hold(VIP, ['eth7'])], SETTINGS);

@@ -4,7 +4,7 @@ import type { MacAddress } from '../../base/mac-address.ts';
 import type { Network, NetworkError, NetworkInterface } from '../../network/ports.ts';
 import type { Rival } from '../conflict.ts';
 import type { CountingProtocol } from '../counters.ts';
-import { type InterfaceChoice, interfaceChooser, usableInterfaces } from '../interface-choice.ts';
+import { choiceFacts, type InterfaceChoice, interfaceChooser, usableInterfaces } from '../interface-choice.ts';
 import type { Watched } from '../responder.ts';
 import { LinkDriver } from './driver.ts';
 
@@ -29,6 +29,9 @@ export class LinkSet<W extends Watched> {
   readonly #broken = new Set<string>();
   /** The kernel's name for what failed last on an interface. */
   readonly #failures = new Map<string, string>();
+  /** Every name that the configuration ever had. */
+  readonly #named = new Set<string>();
+  #facts: string | undefined;
   #interfaces: readonly NetworkInterface[] = [];
   #ownMacs: ReadonlySet<MacAddress | undefined> = new Set();
   #choose: ReturnType<typeof interfaceChooser> = interfaceChooser([], undefined);
@@ -37,14 +40,25 @@ export class LinkSet<W extends Watched> {
     this.#deps = deps;
   }
 
-  /** Takes over what netlink tells. Returned: the links whose MAC changed. */
-  update(interfaces: readonly NetworkInterface[]): readonly LinkDriver<W>[] {
+  /** Takes over what netlink tells. `moved`: the links whose MAC changed; `changed`: interfaces are to be chosen anew. */
+  update(interfaces: readonly NetworkInterface[]): {
+    readonly moved: readonly LinkDriver<W>[];
+    readonly changed: boolean;
+  } {
     this.#interfaces = interfaces;
     this.#ownMacs = new Set(interfaces.map(({ mac }) => mac));
-    return this.#review();
+    const before = this.#facts;
+    const moved = this.#review();
+    return { moved, changed: this.#facts !== before };
   }
 
   choose(address: IpAddress, named: readonly string[]): InterfaceChoice {
+    for (const name of named) {
+      if (this.#named.has(name)) continue;
+      this.#named.add(name);
+      // Whatever changes next may concern an interface that did not count before.
+      this.#facts = undefined;
+    }
     return this.#choose(address, named);
   }
 
@@ -102,6 +116,7 @@ export class LinkSet<W extends Watched> {
     const { only, logger } = this.#deps;
     const usable = usableInterfaces(this.#interfaces, only).filter(({ name }) => !this.#broken.has(name));
     this.#choose = interfaceChooser(usable, only);
+    this.#facts = choiceFacts(usable, only, this.#named);
     const present = new Map(usable.map(({ name, index }) => [name, index]));
     for (const link of [...this.#links.values()]) {
       if (present.get(link.name) === link.index) continue;

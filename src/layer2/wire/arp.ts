@@ -49,7 +49,7 @@ export const ArpOffset = {
   targetMac: ETHERNET_HEADER + 18,
   targetIp: ETHERNET_HEADER + 24,
 } as const;
-export const ARP_FRAME_LENGTH = ETHERNET_HEADER + ARP_PACKET;
+const ARP_FRAME_LENGTH = ETHERNET_HEADER + ARP_PACKET;
 
 const TRUNCATED = { kind: 'malformed', reason: 'truncated-arp' } as const;
 const OTHER_HARDWARE = { kind: 'other', reason: 'other-hardware' } as const;

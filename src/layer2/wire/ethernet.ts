@@ -17,7 +17,7 @@ export interface EthernetHeader {
   readonly destination: MacAddress;
 }
 
-export const etherTypeOf = (frame: Uint8Array): number => (frame[12]! << 8) | frame[13]!;
+const etherTypeOf = (frame: Uint8Array): number => (frame[12]! << 8) | frame[13]!;
 
 const TRUNCATED = { kind: 'malformed', reason: 'truncated-ethernet' } as const;
 const TAGGED = { kind: 'other', reason: 'vlan-tagged' } as const;
