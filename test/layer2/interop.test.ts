@@ -21,6 +21,7 @@ describe.skipIf(!privateTree.inside)(`a real kernel as neighbour${skipNote}`, ()
   const lab = new Lab('l2');
   let layer2: Layer2;
   const reports: Layer2AddressReport[] = [];
+  const warnings: string[] = [];
   let table: readonly Layer2Entry[] = [];
 
   beforeAll(async () => {
@@ -47,7 +48,10 @@ describe.skipIf(!privateTree.inside)(`a real kernel as neighbour${skipNote}`, ()
       network: network.value,
       clock: systemClock,
       random: systemRandom,
-      logger: silentLogger,
+      logger: {
+        ...silentLogger,
+        warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+      },
       interfaces: [HERE],
       onReport: (changed) => void reports.push(...changed),
     });
@@ -188,5 +192,25 @@ describe.skipIf(!privateTree.inside)(`a real kernel as neighbour${skipNote}`, ()
     await resolve('2001:db8:12::77');
     const after = layer2.counters();
     expect([after.arp.received, after.ndp.received]).toEqual([before.arp.received, before.ndp.received]);
+  });
+
+  test('the kernel takes the longest filters, and replaces one by another', async () => {
+    warnings.length = 0;
+    for (const step of [1, 2]) {
+      const scattered = Array.from({ length: 200 }, (_, i) => i * step * 7);
+      apply(
+        scattered.flatMap((i): Layer2Entry[] => [
+          { ...prepare(`203.0.${i >> 8}.${i & 255}`), interfaces: [HERE] },
+          { ...prepare(`2001:db8:${i.toString(16)}:${i.toString(16)}::${i.toString(16)}`), interfaces: [HERE] },
+        ]),
+      );
+      await until(() => layer2.reports().every(({ state }) => state.kind === 'prepared'));
+    }
+    expect(warnings).toEqual([]);
+    apply([hold(VIP), hold(VIP6)]);
+    await announced(VIP, VIP6);
+    await forget(VIP6);
+    await resolve(VIP6);
+    expect(await neighbour(VIP6)).toContain(OURS);
   });
 });
