@@ -1,10 +1,10 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { ExitCode, environmentError } from '../base/errors.ts';
 import { type DemoResult, runDemo } from '../lab/demo/demo.ts';
 import { formatOutcomes } from '../lab/demo/promises.ts';
 import { FOLDER, picture } from '../lab/demo/world.ts';
 import { Lab } from '../lab/lab.ts';
-import { enterCommand, insidePrivateTree, runInPrivateTree } from '../lab/private-tree.ts';
+import { enterCommand, runInPrivateTree } from '../lab/private-tree.ts';
 import { Progress } from '../terminal/progress.ts';
 import { plainStyle, styleFor } from '../terminal/table.ts';
 
@@ -18,7 +18,7 @@ export function register(program: Command): void {
     .command('demo')
     .description('a small data centre on this machine, live: what Clarion does, and whether it keeps its promises')
     .option('--json', 'one JSON object at the end instead of the story')
-    .option('--keep', 'stay up at the end, to play on')
+    .addOption(new Option('--keep', 'stay up at the end, to play on').conflicts('json'))
     .addHelpText(
       'after',
       `
@@ -30,12 +30,14 @@ Exit code 0 when every promise was kept, 1 when one was broken, 3 when the machi
     .action(demo);
 }
 
+/** Set inside the demo's own tree; the tree that tests run in is not it, and has other labs in it. */
+const OWN_TREE = 'CLARION_DEMO';
+
 async function demo(options: DemoCommandOptions): Promise<void> {
   const entry = process.argv[1];
   if (entry === undefined) throw environmentError('it is not known how this program was started');
   const program = [process.execPath, ...process.execArgv, entry];
-  // The tree that tests run in is not ours: it has other labs in it.
-  if (!insidePrivateTree() || process.env[OWN_TREE] === undefined) {
+  if (process.env[OWN_TREE] === undefined) {
     process.exitCode = await runInPrivateTree([...program, ...process.argv.slice(2)], { [OWN_TREE]: '1' });
     return;
   }
@@ -60,8 +62,6 @@ async function demo(options: DemoCommandOptions): Promise<void> {
     await lab.stop();
   }
 }
-const OWN_TREE = 'CLARION_DEMO';
-
 function closing({ promises, kept, of, seconds, failure }: DemoResult, style: ReturnType<typeof styleFor>): string {
   const trouble =
     failure === undefined
@@ -75,8 +75,8 @@ function playOn(): string {
 It stays up until Ctrl-C. From another terminal:
    enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
    enter client ping 192.0.2.200
-   enter client ip neigh                              who answers, as the client's kernel knows it
-   enter rival ip addr add 192.0.2.200/24 dev eth0    a second owner: see what node-a does
-   enter node-a ls ${FOLDER} ${FOLDER}/.clarion       manifests to edit, and what Clarion says of them
+   enter client ip neigh                            who answers
+   enter rival ip addr add 192.0.2.200/24 dev eth0  a second owner
+   enter node-a ls ${FOLDER} ${FOLDER}/.clarion     manifests to edit, what Clarion says
 `;
 }
