@@ -1,4 +1,5 @@
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { DueQueue } from '../base/due-queue.ts';
 import { environmentError } from '../base/errors.ts';
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
@@ -7,7 +8,6 @@ import type { Layer2Settings } from '../config/config.ts';
 import type { InterfaceWatch, Network, NetworkInterface } from '../network/ports.ts';
 import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConflict, stepConflict } from './conflict.ts';
 import { type Layer2Counters, zeroCounters } from './counters.ts';
-import { DueQueue } from './due-queue.ts';
 import { GratuitousSchedule } from './gratuitous.ts';
 import {
   type Held,

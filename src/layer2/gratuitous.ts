@@ -1,8 +1,8 @@
 import { type Milliseconds, ms } from '../base/clock.ts';
+import { DueQueue } from '../base/due-queue.ts';
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
-import { DueQueue } from '../base/due-queue.ts';
 
 /**
  * When which address is announced unasked, and when which probe goes out: all that this node says of its own accord passes

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Milliseconds, ms, seconds } from '../../src/base/clock.ts';
-import { DueQueue } from '../../src/layer2/due-queue.ts';
+import { DueQueue } from '../../src/base/due-queue.ts';
 import { GratuitousSchedule } from '../../src/layer2/gratuitous.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 

@@ -1,1 +1,0 @@
-export { DueQueue } from '../base/due-queue.ts';
