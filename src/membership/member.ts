@@ -47,3 +47,14 @@ export interface Profile {
   /** A suspect that says nothing for so long is dead. */
   readonly suspicion: Milliseconds;
 }
+
+export const instanceFromBytes = (bytes: Uint8Array): Instance => {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte]!;
+  return text as Instance;
+};
+
+export const instanceToBytes = (instance: Instance): Uint8Array =>
+  Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(instance.slice(2 * i, 2 * i + 2), 16));
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
