@@ -32,6 +32,22 @@ describe.skipIf(!privateTree.inside)(`a private tree${skipNote}`, () => {
     expect(output.since(0).join('')).toContain('stopping');
   });
 
+  it('is made by root without a user namespace where those are forbidden', async () => {
+    const inner = `${process.execPath} --import tsx ${entry} sh -c 'echo "as $(id -u) in $(ip netns add x && ip netns)"'`;
+    const { child, output } = start(`echo 0 >/proc/sys/user/max_user_namespaces; ${inner}`);
+    expect(await ended(child)).toBe(0);
+    expect(output.since(0).join('')).toBe('as 0 in x\n');
+  });
+
+  it('where nothing works, says what to do', async () => {
+    const inner = `setpriv --bounding-set -all --inh-caps -all ${process.execPath} --import tsx ${entry} true`;
+    const { child, output } = start(`echo 0 >/proc/sys/user/max_user_namespaces; ${inner} 2>&1`);
+    expect(await ended(child)).not.toBe(0);
+    expect(output.since(0).join('')).toContain(
+      'root may not make namespaces here (unshare failed: Operation not permitted)',
+    );
+  });
+
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'leaves no process behind after %s, not even one that ignores signals',
     async (signal) => {
@@ -50,10 +66,10 @@ describe.skipIf(!privateTree.inside)(`a private tree${skipNote}`, () => {
   );
 });
 
+const entry = fileURLToPath(new URL('run-in-tree.ts', import.meta.url));
 const started: ChildProcess[] = [];
 
 function start(script: string): { readonly child: ChildProcess; readonly output: Feed<string> } {
-  const entry = fileURLToPath(new URL('run-in-tree.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', entry, 'sh', '-c', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
