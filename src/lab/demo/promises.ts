@@ -41,7 +41,7 @@ export class Promises {
     this.#measured.set(key, [...(this.#measured.get(key) ?? []), value]);
   }
 
-  /** Of what was measured several times the median counts. */
+  /** Of what was measured several times the median counts (of two, the worse). */
   outcomes(without: readonly PromiseKey[]): readonly PromiseOutcome[] {
     const keys = (Object.keys(PROMISES) as PromiseKey[]).filter((key) => !without.includes(key));
     return keys.map((key) => {
@@ -55,7 +55,7 @@ export class Promises {
 }
 
 function median(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
 export function formatOutcomes(outcomes: readonly PromiseOutcome[], style: Style): string {
