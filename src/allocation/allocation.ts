@@ -199,7 +199,13 @@ export class Allocation {
     entry.due = refused?.due;
     if (refused !== undefined && barred === undefined) this.#waiting.add(entry);
     else this.#waiting.delete(entry);
-    return this.#conclude(entry, refused);
+    return this.#conclude(entry, this.#isOnlyPreferred(entry, refused) ? undefined : refused);
+  }
+
+  /** PreferDualStack where no pool has the other family is well served with one, as in Kubernetes; it waits all the same. */
+  #isOnlyPreferred(entry: Entry, refused: Refusal | undefined): boolean {
+    const prefers = entry.request.ipFamilyPolicy === 'PreferDualStack' && entry.held.length > 0;
+    return prefers && refused?.reason === 'no-pool' && this.#offer(entry) === undefined;
   }
 
   #conclude(entry: Entry, refused: Refusal | undefined): boolean {

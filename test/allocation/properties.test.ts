@@ -144,7 +144,8 @@ function* malformedDecisions(rig: Rig): Iterable<string> {
     const inOrder = request.families.filter((family) => families.includes(family));
     if (families.join() !== inOrder.join()) yield `${service}: families ${families.join()}, not ${inOrder.join()}`;
     if ((reason === undefined) !== (message === undefined)) yield `${service}: a reason without a message`;
-    if (addresses.length < request.families.length && reason === undefined)
+    const content = request.ipFamilyPolicy === 'PreferDualStack' && addresses.length > 0;
+    if (addresses.length < request.families.length && reason === undefined && !content)
       yield `${service}: incomplete without a reason`;
   }
 }

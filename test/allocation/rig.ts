@@ -91,8 +91,9 @@ export const prefer: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipF
 export const require: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipFamilyPolicy: 'RequireDualStack' };
 export const ipv6: Partial<ServiceRequest> = { families: ['ipv6'] };
 
+/** Which obstacle is named is of its moment too: an address that rested may be somebody's by the second look. */
 const gist = ({ addresses, pool: from, reason }: AllocationDecision): string =>
-  [...addresses.map(formatIpAddress), from, reason].join(' ');
+  [...addresses.map(formatIpAddress), from, reason === undefined ? 'well' : 'refused'].join(' ');
 
 /** A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. */
 export class Rig {
