@@ -45,17 +45,21 @@ export function newsOf(reports: readonly SpeakerReport[]): ReadonlyMap<string, A
   return news;
 }
 
-/** True when every address of the Service is announced; else the first address that is not says why. */
+/** True when every address of the Service is announced, be it against a rival; else the first that is not says why. */
 export function announcedCondition(
   addresses: readonly IpAddress[],
   verdictOf: (address: IpAddress) => AddressVerdict | undefined,
   news: ReadonlyMap<string, AddressNews>,
 ): Condition {
   const type = 'clarion.dev/Announced';
+  let defended: AddressNews | undefined;
   for (const address of addresses) {
     const text = formatIpAddress(address);
     const said = news.get(text);
-    if (said?.state === 'announced') continue;
+    if (said?.state === 'announced') {
+      if (said.reason !== undefined) defended ??= said;
+      continue;
+    }
     const why = said?.reason ?? whyNot(verdictOf(address));
     if (why !== undefined)
       return {
@@ -66,7 +70,10 @@ export function announcedCondition(
       };
     return { type, status: 'Unknown', reason: 'Pending', message: `${text}: no speaker has reported it yet` };
   }
-  return { type, status: 'True', reason: 'Announced', message: addresses.map(formatIpAddress).join(' and ') };
+  const names = addresses.map(formatIpAddress).join(' and ');
+  if (defended?.reason !== undefined)
+    return { type, status: 'True', reason: conditionReason(defended.reason), message: `${names}: ${defended.message}` };
+  return { type, status: 'True', reason: 'Announced', message: names };
 }
 
 /** The reason that bars the address everywhere; where every node has one of its own, the first node's. */

@@ -25,6 +25,7 @@ import { inventoryTaker } from '../inventory/take.ts';
 import { type AddressNews, allocatedCondition, announcedCondition, newsOf } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { problemLog } from './problem-log.ts';
+import { type Standing, serviceEvents } from './service-events.ts';
 import { StatusWrites } from './status-writes.ts';
 
 /**
@@ -43,8 +44,7 @@ export interface ControllerDeps {
   readonly ignoreExcludeLb: boolean;
 }
 
-interface Decided {
-  readonly decision: AllocationDecision;
+interface Decided extends Standing {
   /** What the conditions were made of: verdict and news of each address. */
   readonly known: readonly unknown[];
   readonly written: string;
@@ -140,7 +140,6 @@ export class Controller {
     const decided = new Map<ServiceKey, Decided>();
     for (const decision of decisions) {
       const before = this.#decided.get(decision.service);
-      if (before?.decision !== decision) this.#tellTransition(before?.decision, decision);
       const known = decision.addresses.map(formatIpAddress).flatMap((text) => [verdictOf.get(text), news.get(text)]);
       // Of 10,000 Services all but a few are as they were: those cost no more than this comparison.
       if (before?.decision === decision && known.every((value, i) => value === before.known[i])) {
@@ -149,7 +148,9 @@ export class Controller {
       }
       const status = statusOf(decision, verdictOf, news);
       const written = JSON.stringify(status);
-      decided.set(decision.service, { decision, known, written });
+      const after: Decided = { decision, conditions: status.conditions, known, written };
+      this.#tellEvents(before, after);
+      decided.set(decision.service, after);
       if (before?.written === written) continue;
       const [namespace, name] = splitKey(decision.service);
       this.#writes.want(namespace, name, status);
@@ -164,30 +165,15 @@ export class Controller {
     return this.#news;
   }
 
-  #tellTransition(before: AllocationDecision | undefined, after: AllocationDecision): void {
+  #tellEvents(before: Decided | undefined, after: Decided): void {
     const { cluster, logger } = this.#deps;
-    const [namespace, name] = splitKey(after.service);
-    const event = (type: 'Normal' | 'Warning', reason: string, message: string): void =>
-      cluster.recordEvent({ regarding: { kind: 'Service', namespace, name }, type, reason, message });
-    const now = after.addresses.map(formatIpAddress).join(', ');
-    const then = before?.addresses.map(formatIpAddress).join(', ') ?? '';
-    const assigned = this.#inventory?.services.get(after.service)?.assigned.map(formatIpAddress).join(', ') ?? '';
-    if (now !== then && now !== assigned) {
-      if (now !== '') event('Normal', 'AddressAssigned', `${now} from pool ${after.pool}`);
-      else event('Normal', 'AddressReleased', `${then || assigned} is free again`);
-      logger.info(now === '' ? 'address released' : 'address assigned', {
-        service: after.service,
-        addresses: now === '' ? then || assigned : now,
-        ...(after.pool === undefined ? {} : { pool: after.pool }),
-      });
-    }
-    if (after.reason !== undefined && after.reason !== before?.reason) {
-      event('Warning', 'AllocationFailed', `${after.reason}: ${after.message}`);
-      logger.warn('address not assigned as asked', {
-        service: after.service,
-        reason: after.reason,
-        why: after.message,
-      });
+    const { service } = after.decision;
+    const [namespace, name] = splitKey(service);
+    const assigned = this.#inventory?.services.get(service)?.assigned.map(formatIpAddress).join(', ') ?? '';
+    for (const event of serviceEvents(before, after, assigned)) {
+      cluster.recordEvent({ regarding: { kind: 'Service', namespace, name }, ...event });
+      const level = event.type === 'Warning' ? 'warn' : 'info';
+      logger[level]('event', { service, event: event.reason, message: event.message });
     }
   }
 

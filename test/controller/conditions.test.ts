@@ -85,6 +85,13 @@ describe('Announced', () => {
       reason: 'NodeExcluded',
     });
   });
+  test('is True, and names the rival, while an address is defended', () => {
+    expect(told([report('a', 'announced', 'address-conflict')], verdict(undefined, may))).toMatchObject({
+      status: 'True',
+      reason: 'AddressConflict',
+      message: '192.0.2.1: somebody answers',
+    });
+  });
   test('is Unknown while nobody has said anything', () => {
     expect(told([], verdict(undefined, may))).toMatchObject({ status: 'Unknown', reason: 'Pending' });
   });

@@ -247,6 +247,8 @@ describe('an address that somebody else uses', () => {
     await scenario.run(100);
     expect(gratuitousFor('192.0.2.200').length).toBeGreaterThan(before);
     expect(await answersTo('192.0.2.200')).toEqual([macEnding(0x11)]);
+    expect(conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'True', reason: 'AddressConflict' });
+    expect(scenario.cluster.events.at(-1)).toMatchObject({ type: 'Warning', reason: 'AddressConflict' });
   });
 });
 
