@@ -173,7 +173,9 @@ export class Controller {
     for (const event of serviceEvents(before, after, assigned)) {
       cluster.recordEvent({ regarding: { kind: 'Service', namespace, name }, ...event });
       const level = event.type === 'Warning' ? 'warn' : 'info';
-      logger[level]('event', { service, event: event.reason, message: event.message });
+      // AddressAssigned -> "address assigned"
+      const phrase = event.reason.replace(/(?!^)[A-Z]/g, ' $&').toLowerCase();
+      logger[level](phrase, { service, what: event.message });
     }
   }
 
