@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { messageOf } from '../base/errors.ts';
+import { connect } from 'node:net';
+import { messageOf, systemCodeOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -29,16 +31,23 @@ export class StatusServer {
 
   /** `where`: a port on all addresses, or the path of a unix socket. */
   async listen(where: number | string): Promise<void> {
+    let failure = await this.#tryToListen(where);
+    if (typeof where === 'string' && systemCodeOf(failure) === 'EADDRINUSE' && (await isAbandoned(where)))
+      failure = remove(where) ?? (await this.#tryToListen(where));
+    if (failure !== undefined)
+      this.#deps.logger.warn('status server not started; everything else goes on', { where, why: failure.message });
+  }
+
+  async #tryToListen(where: number | string): Promise<Error | undefined> {
     const server = createServer((request, response) => void this.#serve(request, response));
-    const outcome = await new Promise<Error | undefined>((resolve) => {
+    const failure = await new Promise<Error | undefined>((resolve) => {
       server.once('error', resolve);
       server.listen(typeof where === 'number' ? { port: where } : { path: where }, () => resolve(undefined));
     });
-    if (outcome === undefined) {
-      server.on('error', (error) => this.#deps.logger.warn('status server', { where, why: error.message }));
-      this.#servers.push(server);
-    } else
-      this.#deps.logger.warn('status server not started; everything else goes on', { where, why: outcome.message });
+    if (failure !== undefined) return failure;
+    server.on('error', (error) => this.#deps.logger.warn('status server', { where, why: error.message }));
+    this.#servers.push(server);
+    return undefined;
   }
 
   async stop(): Promise<void> {
@@ -70,6 +79,26 @@ export class StatusServer {
       this.#deps.logger.error('a bug: a status request failed', { url: request.url, err: thrown });
       answer(500, 'text/plain', `${messageOf(thrown)}\n`);
     }
+  }
+}
+
+/** A process that was killed leaves the file of its socket behind: nobody listens there. */
+function isAbandoned(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path }, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
+  });
+}
+
+function remove(path: string): Error | undefined {
+  try {
+    rmSync(path, { force: true });
+    return undefined;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown : new Error(String(thrown));
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer, get, type RequestOptions, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,4 +79,31 @@ test('a port that is taken is a warning, and everything else goes on', async () 
   expect(warnings.at(-1)).toMatchObject({ where: port });
   expect(await ask({ socketPath, path: '/healthz' })).toMatchObject({ status: 200 });
   await new Promise((resolve) => taken.close(resolve));
+});
+
+test("the file of a socket that a killed process left behind is in nobody's way", async () => {
+  const abandoned = join(folder, 'killed.sock');
+  const other = new StatusServer({ metrics: new Metrics(), healthy: () => [], ready: () => [], logger: silentLogger });
+  await other.listen(join(folder, 'other.sock'));
+  // What is closed under another name leaves its file, as a process does that cannot say goodbye.
+  renameSync(join(folder, 'other.sock'), abandoned);
+  await other.stop();
+  const before = warnings.length;
+  await server.listen(abandoned);
+  expect(await ask({ socketPath: abandoned, path: '/healthz' })).toEqual({ status: 200, body: 'ok\n' });
+  expect(warnings.length).toBe(before);
+});
+
+test('a socket on which another process listens is left to it', async () => {
+  const before = warnings.length;
+  const second = new StatusServer({
+    metrics: new Metrics(),
+    healthy: () => ['the second'],
+    ready: () => [],
+    logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
+  });
+  await second.listen(socketPath);
+  expect(warnings.slice(before)).toMatchObject([{ where: socketPath }]);
+  expect(await ask({ socketPath, path: '/healthz' })).toEqual({ status: 200, body: 'ok\n' });
+  await second.stop();
 });
