@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { ExitCode, usageError } from '../base/errors.ts';
+import { ExitCode, messageOf, usageError } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
 import { type DirectoryCluster, nodeSocketPath, openDirectory } from '../cluster/directory/directory.ts';
@@ -74,13 +74,26 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
     const status = new StatusServer({ ...parts, healthy: all(parts.healthy), ready: all(parts.ready), logger });
     parts.stops.push(() => status.stop());
     if (statusPort !== 0) await status.listen(statusPort);
-    if (roles.speaker) await status.listen(nodeSocketPath(directory, node));
+    if (roles.speaker) await listenOnSocket(status, directory, node, logger);
     logger.info('started', { version, ...roles, directory });
     process.exitCode = await ended.exitCode;
     logger.info('stopping', { exitCode: process.exitCode });
   } finally {
     for (const stop of parts.stops.reverse()) await stop();
   }
+}
+
+/** A folder that cannot be written has no socket; its addresses are announced all the same. */
+async function listenOnSocket(status: StatusServer, directory: string, node: string, logger: Logger): Promise<void> {
+  let path: string;
+  try {
+    path = nodeSocketPath(directory, node);
+  } catch (thrown) {
+    const where = `the socket of node ${node}`;
+    logger.warn('status server not started; everything else goes on', { where, why: messageOf(thrown) });
+    return;
+  }
+  await status.listen(path);
 }
 
 /** What the roles add to the process as they start. */
