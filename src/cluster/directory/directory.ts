@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../../base/clock.ts';
 import { environmentError, messageOf } from '../../base/errors.ts';
@@ -72,7 +72,9 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
 
 function statOrFail(path: string, what: string): ReturnType<typeof statSync> & object {
   try {
-    return statSync(path);
+    const facts = statSync(path);
+    accessSync(path, facts.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK);
+    return facts;
   } catch (thrown) {
     throw environmentError(`the ${what} ${path} cannot be read: ${messageOf(thrown)}`, thrown);
   }
