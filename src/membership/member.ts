@@ -1,4 +1,3 @@
-import type { Milliseconds } from '../base/clock.ts';
 import { type IpAddress, sameIpAddress } from '../base/ip-address.ts';
 
 /** One start of a speaker process: 128 random bits as 32 hex digits. Never compared by order, only for equality. */
@@ -35,18 +34,6 @@ export const isMember = ({ status }: { readonly status: MemberStatus }): boolean
 
 export const sameTransportAddress = (a: TransportAddress, b: TransportAddress): boolean =>
   a.port === b.port && sameIpAddress(a.address, b.address);
-
-/** How a silent member is found out: all from the moment a probe begins. election.md says why these and no others. */
-export interface Profile {
-  /** One member is probed each period. */
-  readonly period: Milliseconds;
-  /** No answer by then: others are asked to probe it too. */
-  readonly directTimeout: Milliseconds;
-  /** No answer by then: it is suspected. */
-  readonly indirectTimeout: Milliseconds;
-  /** A suspect that says nothing for so long is dead. */
-  readonly suspicion: Milliseconds;
-}
 
 export const instanceFromBytes = (bytes: Uint8Array): Instance => {
   let text = '';

@@ -88,3 +88,39 @@ export interface Network {
   joinGroup(interfaceName: string, group: IpAddress): NetworkError | undefined;
   leaveGroup(interfaceName: string, group: IpAddress): void;
 }
+
+export interface DatagramEndpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** A UDP socket of one family. */
+export interface DatagramSocket {
+  /** With the port that was given where 0 was asked for. */
+  readonly local: DatagramEndpoint;
+  /** Whether it arrives nobody knows; what the kernel says against it comes to `error`. */
+  send(bytes: Uint8Array, to: DatagramEndpoint): void;
+  /** An empty datagram from another port of this host, to learn whether the kernel at `to` says that nobody listens. */
+  knock(to: DatagramEndpoint): void;
+  close(): void;
+}
+
+export interface DatagramHandlers {
+  datagram(bytes: Uint8Array, from: DatagramEndpoint): void;
+  /** ECONNREFUSED as answer to a knock. */
+  refused(to: DatagramEndpoint): void;
+  error(error: NetworkError): void;
+}
+
+export interface DatagramNetwork {
+  /** Port 0: a free one. */
+  openDatagramSocket(
+    local: DatagramEndpoint,
+    handlers: DatagramHandlers,
+  ): Promise<Decoded<DatagramSocket, NetworkError>>;
+  /**
+   * Runs it once all datagrams that had arrived were handed over, on every socket, or as soon as so many arrive that there
+   * is no end to it. Timers look at what was received, so they wait for this.
+   */
+  whenDrained(run: () => void): void;
+}

@@ -1,0 +1,148 @@
+import type { Desk } from './desk.ts';
+import type { Gossip } from './gossip.ts';
+import { type Instance, type Member, sameTransportAddress, type TransportAddress } from './member.ts';
+import type { Payloads } from './payloads.ts';
+import type { Probing } from './probing.ts';
+import { isLive, type Peer, pathOf, placesOf, updateOf } from './roster.ts';
+import { DUPLICATE_INTERVAL } from './settings.ts';
+import type { Suspicions } from './suspicion.ts';
+import type { SelfRecord } from './wire/message.ts';
+
+/**
+ * What follows when an instance is proved: it becomes a member, returns as one, or takes the place of another instance of
+ * its node. The last is a restart, unless the other one still answers. At the same address it cannot: one process has the
+ * port. Elsewhere the one that is there is asked first, for as long as a suspicion lasts; if it lives, two machines have one
+ * name, and the one that came first keeps it.
+ */
+interface Rival {
+  readonly self: SelfRecord;
+  readonly instance: Instance;
+  readonly from: TransportAddress;
+  /** Of the questions whether the current instance lives. */
+  readonly sequences: number[];
+  left: number;
+}
+
+/** So often the current instance is asked. */
+const QUESTIONS = 3;
+
+export class Arrivals {
+  readonly #desk: Desk;
+  readonly #gossip: Gossip;
+  readonly #suspicions: Suspicions;
+  readonly #probing: Probing;
+  readonly #payloads: Payloads;
+  readonly #rivals = new Map<Peer, Rival>();
+  readonly #reported = new Map<string, number>();
+
+  constructor(desk: Desk, gossip: Gossip, suspicions: Suspicions, probing: Probing, payloads: Payloads) {
+    this.#desk = desk;
+    this.#gossip = gossip;
+    this.#suspicions = suspicions;
+    this.#probing = probing;
+    this.#payloads = payloads;
+  }
+
+  proved(self: SelfRecord, instance: Instance, from: TransportAddress): void {
+    if (self.node === this.#desk.config.node) {
+      this.#tellDuplicate(self, instance, from, this.#desk.config.addresses);
+      return;
+    }
+    const peer = this.#desk.roster.ensure(self.node);
+    const current = peer.member;
+    if (current === undefined || current.instance === instance || !isLive(peer))
+      this.#accept(peer, self, instance, from);
+    else if (this.#isSamePlace(peer, self, from)) this.#replace(peer, self, instance, from);
+    else this.#challenge(peer, self, instance, from);
+  }
+
+  /** The current instance of a node that has a rival answered. */
+  acked(peer: Peer, sequence: number): void {
+    const rival = this.#rivals.get(peer);
+    if (rival === undefined || !rival.sequences.includes(sequence)) return;
+    this.#endRivalry(peer);
+    this.#tellDuplicate(rival.self, rival.instance, rival.from, placesOf(peer));
+  }
+
+  /** By timer: asks again, or gives the name to the rival. */
+  decide(peer: Peer): void {
+    const rival = this.#rivals.get(peer);
+    if (rival === undefined) return;
+    if (rival.left > 0 && isLive(peer)) {
+      this.#ask(peer, rival);
+      return;
+    }
+    this.#endRivalry(peer);
+    this.#replace(peer, rival.self, rival.instance, rival.from);
+  }
+
+  /** Two live processes have that name. */
+  report(node: string, addresses: readonly TransportAddress[]): void {
+    const { now } = this.#desk;
+    if (now - (this.#reported.get(node) ?? Number.NEGATIVE_INFINITY) < DUPLICATE_INTERVAL) return;
+    this.#reported.set(node, now);
+    this.#desk.emit({ kind: 'duplicate-name', node, addresses });
+  }
+
+  #accept(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
+    const before = peer.member?.instance === instance ? peer.member : undefined;
+    const wasLive = before !== undefined && isLive(peer);
+    const incarnation = Math.max(self.incarnation, before?.incarnation ?? 0);
+    const member: Member = { node: self.node, instance, incarnation, addresses: self.addresses, status: 'alive' };
+    peer.path = from;
+    peer.heardAt = this.#desk.now;
+    peer.hinted = [];
+    if (wasLive) this.#suspicions.cancel(peer);
+    this.#desk.roster.set(peer, member);
+    if (wasLive) return;
+    this.#desk.emit({ kind: 'member-changed', member, before: before?.status });
+    this.#gossip.add(updateOf(member));
+  }
+
+  #replace(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
+    if (isLive(peer)) {
+      this.#suspicions.bury(peer, 'dead');
+      this.#payloads.forget(peer);
+    }
+    this.#accept(peer, self, instance, from);
+  }
+
+  #isSamePlace(peer: Peer, self: SelfRecord, from: TransportAddress): boolean {
+    const taken = [...pathOf(peer), ...(peer.member?.addresses ?? [])];
+    return [from, ...self.addresses].some((place) => taken.some((other) => sameTransportAddress(place, other)));
+  }
+
+  #challenge(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
+    if (this.#rivals.has(peer)) return;
+    const rival: Rival = { self, instance, from, sequences: [], left: QUESTIONS };
+    this.#rivals.set(peer, rival);
+    this.#ask(peer, rival);
+  }
+
+  #ask(peer: Peer, rival: Rival): void {
+    rival.left--;
+    rival.sequences.push(this.#probing.ping(peer, placesOf(peer)));
+    this.#desk.startTimer(`rival ${peer.node}`, this.#desk.config.profile.suspicion / QUESTIONS);
+  }
+
+  #endRivalry(peer: Peer): void {
+    this.#rivals.delete(peer);
+    this.#desk.stopTimer(`rival ${peer.node}`);
+  }
+
+  /** Here, and to the one that came later. */
+  #tellDuplicate(
+    self: SelfRecord,
+    instance: Instance,
+    from: TransportAddress,
+    others: readonly TransportAddress[],
+  ): void {
+    this.report(self.node, [from, ...self.addresses]);
+    this.#desk.emit({
+      kind: 'transmit',
+      to: from,
+      receiver: instance,
+      messages: [{ kind: 'duplicate', addresses: others }],
+    });
+  }
+}
