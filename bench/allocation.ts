@@ -53,6 +53,7 @@ function request(name: string, changes: Partial<ServiceRequest> = {}): ServiceRe
     assigned: [],
     assignedPool: undefined,
     healthCheckNodePort: undefined,
+    moveTo: undefined,
     ...changes,
   };
 }

@@ -32,6 +32,11 @@ export interface ClusterObject {
   /** The parsed JSON form. Not validated: inventory and config do that. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly origin: Origin;
+  /**
+   * Nobody defined it: a Node of a folder without such an object, listed only to carry the annotations that commands set.
+   * It does not make its name one of the cluster's nodes.
+   */
+  readonly implied?: true;
 }
 
 /** Every list that a pass looks at: those of a running cluster, or of a folder read once. */
@@ -83,6 +88,19 @@ export interface ClusterWriter {
   publishEffectiveConfig(text: string): Promise<WriteOutcome>;
   /** Transitions only; never fails the caller. */
   recordEvent(event: ClusterEvent): void;
+}
+
+export interface AnnotationWriter {
+  /**
+   * Sets annotations, and removes those that are undefined; shown by every reader of the cluster from then on. `namespace` is
+   * '' for a Node. `refused` where there is no such object, or where only its owner can take an annotation away.
+   */
+  annotate(
+    kind: 'Node' | 'Service',
+    namespace: string,
+    name: string,
+    annotations: Readonly<Record<string, string | undefined>>,
+  ): Promise<WriteOutcome>;
 }
 
 /** The fields of a coordination.k8s.io Lease that an election needs; times are ISO 8601 with microseconds. */

@@ -5,7 +5,8 @@ import { type FieldReader, openObject } from './field-reader.ts';
 import type { ClusterNode } from './node.ts';
 
 const EXCLUDED_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
-const DRAIN_ANNOTATION = 'clarion.dev/drain';
+/** On a Node: that it hands over all that it holds, and takes nothing. */
+export const DRAIN_ANNOTATION = 'clarion.dev/drain';
 const TO_BE_DELETED_TAINT = 'ToBeDeletedByClusterAutoscaler';
 /** What the kubelet writes into the Ready condition during a graceful node shutdown. */
 const SHUTTING_DOWN = 'node is shutting down';

@@ -46,4 +46,15 @@ export interface ServiceRequest {
   /** Annotation clarion.dev/ip-allocated-from-pool (or MetalLB's). */
   readonly assignedPool: string | undefined;
   readonly healthCheckNodePort: number | undefined;
+  /** Annotation clarion.dev/move-to. */
+  readonly moveTo: MoveRequest | undefined;
+}
+
+/** That another node takes over, as `clarion move` asks: "NODE,term=N" or "NODE,term=N,address=ADDRESS". */
+export interface MoveRequest {
+  readonly node: string;
+  /** The term that it ends; of no meaning once the term is greater. */
+  readonly term: number;
+  /** Undefined: every address of the Service whose term that is. */
+  readonly address: IpAddress | undefined;
 }

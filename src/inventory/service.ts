@@ -3,6 +3,7 @@ import type { Problem } from '../base/problem.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import { findAnnotation } from './annotations.ts';
 import { type FieldReader, openObject, shown } from './field-reader.ts';
+import { readMoveRequest } from './move-request.ts';
 import {
   type IpFamilyPolicy,
   type ServicePort,
@@ -60,6 +61,8 @@ export function readService(object: ClusterObject): {
     assignedPool: findAnnotation(annotations, 'ip-allocated-from-pool')?.value || undefined,
     healthCheckNodePort: spec.integer('healthCheckNodePort') || undefined,
     invalid: problems[harmless]?.message,
+    // Last, since nothing that is wrong with it concerns the addresses themselves.
+    moveTo: readMoveRequest(annotations),
   };
   return { service, problems };
 }

@@ -97,8 +97,11 @@ function nodeReader(soleNode: string | undefined): (objects: readonly ClusterObj
   const read = remembered(readNode);
   const sole = soleNode === undefined ? undefined : impliedNode(soleNode);
   return (objects) => {
-    if (objects.length === 0 && sole !== undefined) return { values: new Map([[sole.name, sole]]), problems: [] };
-    const nodes = objects.map(read);
+    const defined = objects.filter(({ implied }) => implied !== true);
+    const annotated = objects.find(({ name }) => name === soleNode);
+    if (defined.length === 0 && annotated === undefined && sole !== undefined)
+      return { values: new Map([[sole.name, sole]]), problems: [] };
+    const nodes = (defined.length === 0 && annotated !== undefined ? [annotated] : defined).map(read);
     return {
       values: new Map(nodes.map(({ node }) => [node.name, node])),
       problems: nodes.flatMap(({ problems }) => problems),

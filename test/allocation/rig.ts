@@ -75,6 +75,7 @@ export function request(name: string, changes: Partial<ServiceRequest> = {}): Se
     assigned: [],
     assignedPool: undefined,
     healthCheckNodePort: undefined,
+    moveTo: undefined,
     ...changes,
   };
 }

@@ -138,6 +138,7 @@ export const service = (
   assigned: assigned.map(ip),
   assignedPool: undefined,
   healthCheckNodePort: undefined,
+  moveTo: undefined,
   ...more,
 });
 

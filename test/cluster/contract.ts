@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type {
+  AnnotationWriter,
   ClusterObject,
   ClusterReader,
   ClusterWriter,
@@ -10,7 +11,7 @@ import type {
   ServiceStatus,
 } from '../../src/cluster/ports.ts';
 
-type Cluster = ClusterReader & ClusterWriter & LeaseStore & ReportBoard;
+type Cluster = ClusterReader & ClusterWriter & AnnotationWriter & LeaseStore & ReportBoard;
 
 /** What an implementation gives the suite: the cluster as one process sees it, and the hand of its user. */
 export interface ClusterUnderTest {
@@ -70,6 +71,11 @@ const found = (cluster: ClusterReader, name: string): ClusterObject | undefined 
   cluster.list('Service').find((object) => object.name === name);
 const ingressOf = (cluster: ClusterReader, name: string): unknown =>
   (found(cluster, name)?.body['status'] as { loadBalancer?: { ingress?: unknown } } | undefined)?.loadBalancer?.ingress;
+
+const annotationsOf = (cluster: ClusterReader, kind: ObjectKind, name: string): Readonly<Record<string, unknown>> => {
+  const body = cluster.list(kind).find((object) => object.name === name)?.body;
+  return (body?.['metadata'] as { annotations?: Readonly<Record<string, unknown>> } | undefined)?.annotations ?? {};
+};
 
 /** What every implementation of cluster/ports.ts does. */
 export function clusterContract(implementation: string, start: () => Promise<ClusterUnderTest>): void {
@@ -149,6 +155,62 @@ export function clusterContract(implementation: string, start: () => Promise<Clu
       await until(cluster, () => JSON.stringify(ingressOf(cluster, 'web')) === '[]');
       expect(ingressOf(cluster, 'web')).toEqual([]);
       expect((await cluster.writeServiceStatus('shop', 'nobody', status('192.0.2.2'))).kind).toBe('refused');
+    });
+
+    it('merges annotations that are set into the object, and takes them away again', async () => {
+      const { cluster } = under;
+      const owner = { ...service('web'), metadata: { namespace: 'shop', name: 'web', annotations: { team: 'x' } } };
+      await under.apply(owner);
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      let told = 0;
+      cluster.onChange(() => told++);
+      const move = { 'clarion.dev/move-to': 'node-b,term=1' };
+      const outcome = cluster.annotate('Service', 'shop', 'web', { ...move, other: 'y' });
+      expect(told).toBe(0);
+      expect(await outcome).toEqual({ kind: 'done' });
+      await until(cluster, () => 'other' in annotationsOf(cluster, 'Service', 'web'));
+      expect(told).toBeGreaterThan(0);
+      expect(annotationsOf(cluster, 'Service', 'web')).toEqual({ team: 'x', ...move, other: 'y' });
+
+      await cluster.writeServiceStatus('shop', 'web', status('192.0.2.1'));
+      await until(cluster, () => ingressOf(cluster, 'web') !== undefined);
+      await under.apply({ ...owner, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local' } });
+      await until(cluster, () => JSON.stringify(found(cluster, 'web')?.body['spec'])?.includes('Local') === true);
+      expect(annotationsOf(cluster, 'Service', 'web')).toMatchObject({ team: 'x', ...move, other: 'y' });
+
+      const removed = { 'clarion.dev/move-to': undefined };
+      expect(await cluster.annotate('Service', 'shop', 'web', removed)).toEqual({ kind: 'done' });
+      await until(cluster, () => !('clarion.dev/move-to' in annotationsOf(cluster, 'Service', 'web')));
+      expect(annotationsOf(cluster, 'Service', 'web')).toMatchObject({ team: 'x', other: 'y' });
+      const list = cluster.list('Service');
+      expect(await cluster.annotate('Service', 'shop', 'web', { ...removed, other: 'y' })).toEqual({ kind: 'done' });
+      expect(cluster.list('Service')).toBe(list);
+    });
+
+    it('annotates Nodes that there are, seen at once by others, and refuses what is not there', async () => {
+      const { cluster } = under;
+      await under.apply({ apiVersion: 'v1', kind: 'Node', metadata: { namespace: '', name: 'node-a' } });
+      await until(cluster, () => cluster.list('Node').length === 1);
+      const other = await under.second();
+      expect(await cluster.annotate('Node', '', 'node-a', { 'clarion.dev/drain': 'true' })).toEqual({ kind: 'done' });
+      await until(other, () => 'clarion.dev/drain' in annotationsOf(other, 'Node', 'node-a'));
+      expect(await other.annotate('Node', '', 'node-a', { 'clarion.dev/drain': undefined })).toEqual({ kind: 'done' });
+      await until(cluster, () => !('clarion.dev/drain' in annotationsOf(cluster, 'Node', 'node-a')));
+      expect((await cluster.annotate('Node', '', 'node-z', { 'clarion.dev/drain': 'true' })).kind).toBe('refused');
+      expect((await cluster.annotate('Service', 'shop', 'nobody', { x: 'y' })).kind).toBe('refused');
+      expect(names(cluster, 'Node')).toEqual(['/node-a']);
+    });
+
+    it('forgets the annotations of an object with the object', async () => {
+      const { cluster } = under;
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      await cluster.annotate('Service', 'shop', 'web', { other: 'y' });
+      await under.remove('Service', 'shop', 'web');
+      await until(cluster, () => found(cluster, 'web') === undefined);
+      await under.apply(service('web'));
+      await until(cluster, () => found(cluster, 'web') !== undefined);
+      expect(annotationsOf(cluster, 'Service', 'web')).toEqual({});
     });
 
     it('shows a second process what the first one wrote', async () => {

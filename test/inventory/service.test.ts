@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
+import { formatMoveRequest } from '../../src/inventory/move-request.ts';
 import { readService } from '../../src/inventory/service.ts';
 import { object } from './manifest.ts';
 
@@ -59,6 +60,7 @@ test('a whole Service', () => {
     assigned: [{ family: 'ipv4', value: 0xc0000201n }],
     assignedPool: 'public',
     healthCheckNodePort: 30_000,
+    moveTo: undefined,
   });
 });
 
@@ -226,5 +228,43 @@ describe('nonsense is a problem of that Service only', () => {
       ['__proto__', 'x'],
       ['constructor', 'y'],
     ]);
+  });
+});
+
+describe('clarion.dev/move-to', () => {
+  const moved = (text: unknown) => read({}, { 'clarion.dev/move-to': text });
+
+  test.each([
+    ['node-b,term=7', { node: 'node-b', term: 7, address: undefined }],
+    [' rack-1.node-b,term=0 ', { node: 'rack-1.node-b', term: 0, address: undefined }],
+    [
+      'node-b,term=7,address=2001:db8::1',
+      { node: 'node-b', term: 7, address: expect.objectContaining({ family: 'ipv6' }) },
+    ],
+  ])('%s', (text, wanted) => {
+    const { service, problems } = moved(text);
+    expect(problems).toEqual([]);
+    expect(service.moveTo).toEqual(wanted);
+    expect(service.moveTo && formatMoveRequest(service.moveTo)).toBe(text.trim());
+  });
+
+  test.each([
+    'node-b',
+    'node-b,term=',
+    'node-b,term=-1',
+    ',term=1',
+    'node-b,term=1,address=',
+    'a b,term=1',
+    'n,term=1,address=1.2.3',
+  ])('%s is a problem, ignored, and touches nothing else', (text) => {
+    const { service, problems } = moved(text);
+    expect(service.moveTo).toBeUndefined();
+    expect(service.invalid).toBeUndefined();
+    expect(problems).toMatchObject([{ code: 'invalid-annotation', message: expect.stringContaining('is ignored') }]);
+  });
+
+  test('an empty one is none', () => {
+    expect(moved('').problems).toEqual([]);
+    expect(moved('').service.moveTo).toBeUndefined();
   });
 });

@@ -76,6 +76,31 @@ describe('namespaces', () => {
   });
 });
 
+describe('nodes', () => {
+  const implied = (name: string): ClusterObject => ({
+    ...object('Node', name, { metadata: { annotations: { 'clarion.dev/drain': 'true' } } }, ''),
+    implied: true,
+  });
+  const drainingOf = (...nodes: ClusterObject[]) =>
+    Object.fromEntries(
+      [...inventoryTaker('me')(lists({ Node: nodes })).nodes].map(([name, node]) => [name, node.draining]),
+    );
+
+  test('without any Node there is the sole one, and it can be drained as if there were one', () => {
+    expect(drainingOf()).toEqual({ me: false });
+    expect(drainingOf(implied('me'))).toEqual({ me: true });
+  });
+
+  test('an annotation for another name makes no node of that name, and takes none away', () => {
+    expect(drainingOf(implied('other'))).toEqual({ me: false });
+    expect(drainingOf(implied('me'), implied('other'))).toEqual({ me: true });
+  });
+
+  test('once a Node is defined, only defined ones count', () => {
+    expect(drainingOf(object('Node', 'a', {}, ''), implied('me'))).toEqual({ a: false });
+  });
+});
+
 describe('problems', () => {
   test('of all kinds, each at its object, and none takes down another', () => {
     const { problems, services } = inventoryTaker()(

@@ -5,6 +5,7 @@ import { environmentError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Problem } from '../../base/problem.ts';
 import type {
+  AnnotationWriter,
   ClusterEvent,
   ClusterObject,
   ClusterReader,
@@ -17,6 +18,7 @@ import type {
   SpeakerReport,
   WriteOutcome,
 } from '../ports.ts';
+import { impliedNodeObject, mergeAnnotations, ownAnnotations } from './annotations.ts';
 import { type ObjectKey, objectKey } from './claims.ts';
 import { parseConfigFile } from './config-file.ts';
 import { EventLog } from './event-log.ts';
@@ -80,7 +82,7 @@ function statOrFail(path: string, what: string): ReturnType<typeof statSync> & o
   }
 }
 
-export class DirectoryCluster implements ClusterReader, ClusterWriter, LeaseStore, ReportBoard {
+export class DirectoryCluster implements ClusterReader, ClusterWriter, AnnotationWriter, LeaseStore, ReportBoard {
   readonly #options: DirectoryOptions;
   readonly #manifests = new ManifestSet();
   readonly #lists = new SortedLists();
@@ -105,7 +107,8 @@ export class DirectoryCluster implements ClusterReader, ClusterWriter, LeaseStor
     this.#store = new Store({
       folder,
       clock,
-      onStatus: (namespace, name) => this.#statusChanged(objectKey('Service', namespace, name)),
+      onStatus: (namespace, name) => this.#ourPartChanged(objectKey('Service', namespace, name)),
+      onAnnotations: (key) => this.#ourPartChanged(key),
       onOther: () => this.#tellSoon(),
     });
     const watchOf = (watched: Pick<FolderWatchOptions, 'root' | 'wanted' | 'onTouched' | 'deep'>): FolderWatch =>
@@ -171,6 +174,34 @@ export class DirectoryCluster implements ClusterReader, ClusterWriter, LeaseStor
         message: `there is no Service ${namespace}/${name} in ${this.#options.directory} any more`,
       };
     return this.#store.writeStatus(namespace, name, status);
+  }
+  /**
+   * A Node may be one that no file defines, as long as none is defined. What the owner's file says can be outdone but not
+   * taken away: we never write there.
+   */
+  async annotate(
+    kind: 'Node' | 'Service',
+    namespace: string,
+    name: string,
+    annotations: Readonly<Record<string, string | undefined>>,
+  ): Promise<WriteOutcome> {
+    const { directory } = this.#options;
+    const own = this.#manifests.winner(objectKey(kind, namespace, name));
+    const refused = (message: string): WriteOutcome => ({ kind: 'refused', message });
+    if (own === undefined && kind === 'Service')
+      return refused(`there is no Service ${namespace}/${name} in ${directory}`);
+    const nodes = this.#definedNodes();
+    if (own === undefined && nodes.length > 0)
+      return refused(
+        `there is no Node ${name} in ${directory}; there are ${nodes
+          .slice(0, 10)
+          .map((node) => node.name)
+          .join(', ')}`,
+      );
+    for (const [key, value] of Object.entries(annotations))
+      if (own !== undefined && value === undefined && Object.hasOwn(ownAnnotations(own), key))
+        return refused(`${own.origin.file}:${own.origin.line} sets ${key} at ${kind} ${name}; take it out there`);
+    return this.#store.annotate({ kind, namespace, name }, annotations);
   }
   publishEffectiveConfig(text: string): Promise<WriteOutcome> {
     return this.#store.publishEffective(text);
@@ -255,21 +286,28 @@ export class DirectoryCluster implements ClusterReader, ClusterWriter, LeaseStor
   #changed(keys: ReadonlySet<ObjectKey>): void {
     for (const key of keys) {
       const [kind, namespace, name] = key.split('/') as [ObjectKind, string, string];
+      if (this.#manifests.winner(key) === undefined) {
+        if (kind === 'Service') this.#store.forget(namespace, name);
+        this.#store.forgetAnnotations(key);
+      }
       this.#lists.put(kind, key, this.#merged(key));
-      if (kind === 'Service' && this.#manifests.winner(key) === undefined) this.#store.forget(namespace, name);
     }
     this.#tellSoon();
   }
 
-  #statusChanged(key: ObjectKey): void {
-    this.#lists.put('Service', key, this.#merged(key));
+  #ourPartChanged(key: ObjectKey): void {
+    this.#lists.put(key.slice(0, key.indexOf('/')) as ObjectKind, key, this.#merged(key));
     this.#tellSoon();
   }
 
   #merged(key: ObjectKey): ClusterObject | undefined {
-    const object = this.#manifests.winner(key);
-    const record = object?.kind === 'Service' ? this.#store.statusOf(object.namespace, object.name) : undefined;
-    return object === undefined || record === undefined ? object : mergeStatus(object, record);
+    const own = this.#manifests.winner(key);
+    const annotations = this.#store.annotationsOf(key);
+    if (own === undefined)
+      return annotations?.kind === 'Node' ? impliedNodeObject(annotations, this.#options.directory) : undefined;
+    const record = own.kind === 'Service' ? this.#store.statusOf(own.namespace, own.name) : undefined;
+    const object = record === undefined ? own : mergeStatus(own, record);
+    return annotations === undefined ? object : mergeAnnotations(object, annotations);
   }
 
   #tellSoon(): void {
@@ -287,6 +325,17 @@ export class DirectoryCluster implements ClusterReader, ClusterWriter, LeaseStor
     for (const { namespace, name } of this.#store.statuses())
       if (this.#manifests.winner(objectKey('Service', namespace, name)) === undefined)
         this.#store.forget(namespace, name);
+    for (const { kind, namespace, name } of this.#store.annotations()) {
+      const key = objectKey(kind, namespace, name);
+      if (this.#manifests.winner(key) !== undefined) continue;
+      if (kind === 'Node' && this.#definedNodes().length === 0) continue;
+      this.#store.forgetAnnotations(key);
+      this.#lists.put(kind, key, this.#merged(key));
+    }
+  }
+
+  #definedNodes(): readonly ClusterObject[] {
+    return this.list('Node').filter(({ implied }) => implied !== true);
   }
 }
 

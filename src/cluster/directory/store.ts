@@ -1,10 +1,18 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ServiceStatus, SpeakerReport, WriteOutcome } from '../ports.ts';
-import { compareText } from './claims.ts';
+import {
+  type AnnotationRecord,
+  annotated,
+  annotationFile,
+  decodeAnnotations,
+  encodeAnnotations,
+} from './annotations.ts';
+import { compareText, type ObjectKey, objectKey } from './claims.ts';
 import { fileNameOf } from './file-name.ts';
 import { fileProblem, readText } from './files.ts';
 import { isMapping } from './identify.ts';
@@ -12,8 +20,8 @@ import { decodeRecord, encodeRecord, nextRecord, type StatusRecord } from './ser
 import { makeFolder, removeTemporaries, setAside, WriteQueue } from './state-files.ts';
 
 /**
- * What we know of what we said, in memory and in the files of `.clarion/`: the status of Services, the effective
- * configuration, the speakers' reports. Memory is ahead of the disk: a write counts here at once, and goes on counting where
+ * What we know of what we said, in memory and in the files of `.clarion/`: the status of Services, annotations that commands
+ * set, the effective configuration, the speakers' reports. Memory is ahead of the disk: a write counts here at once, and goes on counting where
  * the disk refuses it. What another process writes arrives through `touched`. A file that vanishes while we run changes
  * nothing: whose Service is gone, the process knows from the Service.
  */
@@ -24,6 +32,8 @@ interface StoreOptions {
   readonly clock: Clock;
   /** The status of that Service is another one; never called during a call of a method that writes. */
   readonly onStatus: (namespace: string, name: string) => void;
+  /** Likewise the annotations of that Service or Node. */
+  readonly onAnnotations: (key: ObjectKey) => void;
   readonly onOther: () => void;
 }
 
@@ -31,6 +41,7 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #queue: WriteQueue;
   readonly #status = new Map<string, StatusRecord>();
+  readonly #annotations = new Map<ObjectKey, AnnotationRecord>();
   readonly #reports = new Map<string, SpeakerReport>();
   readonly #problems = new Map<string, Problem>();
   #reportList: readonly SpeakerReport[] = [];
@@ -66,6 +77,12 @@ export class Store {
   statuses(): readonly StatusRecord[] {
     return [...this.#status.values()];
   }
+  annotationsOf(key: ObjectKey): AnnotationRecord | undefined {
+    return this.#annotations.get(key);
+  }
+  annotations(): readonly AnnotationRecord[] {
+    return [...this.#annotations.values()];
+  }
   effectiveConfig(): string | undefined {
     return this.#effective;
   }
@@ -89,6 +106,20 @@ export class Store {
     return this.#put(file, encodeRecord(record));
   }
 
+  async annotate(
+    object: Omit<AnnotationRecord, 'annotations'>,
+    changes: Readonly<Record<string, string | undefined>>,
+  ): Promise<WriteOutcome> {
+    const key = objectKey(object.kind, object.namespace, object.name);
+    const file = annotationFile(object);
+    const before = this.#annotations.get(key);
+    const record = annotated(before, object, changes);
+    if (record === before && !this.#queue.isBehind(file)) return { kind: 'done' };
+    this.#setAnnotations(key, record);
+    queueMicrotask(() => this.#options.onAnnotations(key));
+    return this.#put(file, record === undefined ? undefined : encodeAnnotations(record));
+  }
+
   async publishEffective(text: string): Promise<WriteOutcome> {
     this.#writer = true;
     if (text === this.#effective && !this.#queue.isBehind(EFFECTIVE)) return { kind: 'done' };
@@ -109,6 +140,12 @@ export class Store {
   forget(namespace: string, name: string): void {
     if (!this.#status.delete(`${namespace}/${name}`) || !this.#writer) return;
     void this.#put(statusFile(namespace, name), undefined);
+  }
+  forgetAnnotations(key: ObjectKey): void {
+    const record = this.#annotations.get(key);
+    if (record === undefined) return;
+    this.#annotations.delete(key);
+    if (this.#writer) void this.#put(annotationFile(record), undefined);
   }
 
   /** Files of the folder that were written, by whichever process. */
@@ -132,6 +169,12 @@ export class Store {
     if (this.#queue.isBehind(file)) return;
     if (kind === EFFECTIVE) this.#accept(file, (text) => this.#readEffective(text));
     else if (kind === 'status' && rest.length === 2) this.#accept(file, (text) => this.#readStatus(file, text));
+    else if (kind === 'annotations')
+      this.#accept(
+        file,
+        (text) => this.#readAnnotations(file, text),
+        () => this.#dropAnnotations(file),
+      );
     else if (kind === 'reports' && rest.length === 1)
       this.#accept(
         file,
@@ -173,6 +216,32 @@ export class Store {
     const changed = text !== this.#effective;
     this.#effective = text;
     return decoded(changed);
+  }
+
+  #readAnnotations(file: string, text: string): Decoded<boolean, string> {
+    const record = decodeAnnotations(text);
+    if (!record.ok) return record;
+    if (annotationFile(record.value) !== file) return malformed('it is about another object than its name says');
+    const { kind, namespace, name } = record.value;
+    this.#changeAnnotations(objectKey(kind, namespace, name), record.value);
+    return decoded(false);
+  }
+
+  /** Taken away by a command in another process. */
+  #dropAnnotations(file: string): void {
+    for (const [key, record] of this.#annotations)
+      if (annotationFile(record) === file) this.#changeAnnotations(key, undefined);
+  }
+
+  #changeAnnotations(key: ObjectKey, record: AnnotationRecord | undefined): void {
+    if (isDeepStrictEqual(this.#annotations.get(key), record)) return;
+    this.#setAnnotations(key, record);
+    this.#options.onAnnotations(key);
+  }
+
+  #setAnnotations(key: ObjectKey, record: AnnotationRecord | undefined): void {
+    if (record === undefined) this.#annotations.delete(key);
+    else this.#annotations.set(key, record);
   }
 
   #readReport(file: string, text: string): Decoded<boolean, string> {

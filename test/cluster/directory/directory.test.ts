@@ -484,3 +484,89 @@ describe('the socket of a node', () => {
     chmodSync(deep, 0o755);
   });
 });
+
+describe('annotations that commands set', () => {
+  const drain = { 'clarion.dev/drain': 'true' };
+  const nodes = (cluster: ClusterReader): unknown[] =>
+    cluster
+      .list('Node')
+      .map(({ name, implied, body }) => [
+        name,
+        implied === true,
+        (body['metadata'] as { annotations?: unknown }).annotations,
+      ]);
+  const nodeText = (name: string, annotations = ''): string =>
+    `apiVersion: v1\nkind: Node\nmetadata:\n  name: ${name}\n${annotations}`;
+
+  it("survive a restart, and never touch the owner's file", async () => {
+    const text = nodeText('node-a');
+    folder.write('nodes.yaml', text);
+    const first = await folder.open();
+    await first.annotate('Node', '', 'node-a', drain);
+    await first.close();
+    expect(readFileSync(folder.at('nodes.yaml'), 'utf8')).toBe(text);
+    expect(nodes(await folder.open())).toEqual([['node-a', false, drain]]);
+  });
+
+  it('of a folder without Nodes: a Node that counts as none, gone with the last annotation', async () => {
+    const cluster = await folder.open();
+    expect(await cluster.annotate('Node', '', 'node-a', drain)).toEqual({ kind: 'done' });
+    await until(cluster, () => cluster.list('Node').length === 1);
+    expect(nodes(cluster)).toEqual([['node-a', true, drain]]);
+    const other = await folder.open();
+    expect(nodes(other)).toEqual([['node-a', true, drain]]);
+    await cluster.annotate('Node', '', 'node-a', { 'clarion.dev/drain': undefined });
+    await until(other, () => other.list('Node').length === 0);
+    expect(existsSync(folder.at('.clarion/annotations/Node/node-a.json'))).toBe(false);
+  });
+
+  it('join the Node as soon as somebody defines it', async () => {
+    const cluster = await folder.open();
+    await cluster.annotate('Node', '', 'node-a', drain);
+    folder.write('nodes.yaml', nodeText('node-a'));
+    await until(cluster, () => cluster.list('Node')[0]?.implied === undefined && cluster.list('Node').length === 1);
+    expect(nodes(cluster)).toEqual([['node-a', false, drain]]);
+  });
+
+  it('outdo what the owner wrote, but cannot take it away: refused with the place', async () => {
+    const file = folder.write('nodes.yaml', nodeText('node-a', '  annotations:\n    clarion.dev/drain: "false"\n'));
+    const cluster = await folder.open();
+    await cluster.annotate('Node', '', 'node-a', drain);
+    await until(cluster, () => JSON.stringify(nodes(cluster)).includes('true"'));
+    expect(nodes(cluster)).toEqual([['node-a', false, drain]]);
+    expect(await cluster.annotate('Node', '', 'node-a', { 'clarion.dev/drain': undefined })).toEqual({
+      kind: 'refused',
+      message: expect.stringContaining(`${file}:1 sets clarion.dev/drain`),
+    });
+    expect(nodes(cluster)).toEqual([['node-a', false, drain]]);
+  });
+
+  it('that make no sense are put aside and reported', async () => {
+    folder.write('nodes.yaml', nodeText('node-a'));
+    folder.write(
+      '.clarion/annotations/Node/node-a.json',
+      '{"kind":"Node","namespace":"","name":"node-b","annotations":{}}',
+    );
+    folder.write('.clarion/annotations/Node/node-c.json', '{"kind":"Node"');
+    const cluster = await folder.open();
+    expect(codes(cluster)).toEqual(['corrupt-state', 'corrupt-state']);
+    expect(nodes(cluster)).toEqual([['node-a', false, undefined]]);
+    expect(existsSync(folder.at('.clarion/annotations/Node/node-a.json.corrupt'))).toBe(true);
+  });
+
+  it('of objects that went while nobody ran are removed after a while, by the process that writes', async () => {
+    const clock = new VirtualClock();
+    folder.write('nodes.yaml', nodeText('node-a'));
+    const record = (kind: string, namespace: string, name: string): string =>
+      JSON.stringify({ kind, namespace, name, annotations: drain });
+    folder.write('.clarion/annotations/Node/node-b.json', record('Node', '', 'node-b'));
+    folder.write('.clarion/annotations/Service/shop/gone.json', record('Service', 'shop', 'gone'));
+    const cluster = await folder.open({ clock });
+    await cluster.publishEffectiveConfig('{}');
+    clock.advance(61_000);
+    await cluster.close();
+    expect(existsSync(folder.at('.clarion/annotations/Node/node-b.json'))).toBe(false);
+    expect(existsSync(folder.at('.clarion/annotations/Service/shop/gone.json'))).toBe(false);
+    expect(nodes(cluster)).toEqual([['node-a', false, undefined]]);
+  });
+});
