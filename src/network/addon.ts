@@ -25,6 +25,8 @@ export interface Addon {
   /** The length of the datagram, which is above `into.length` when it was cut off. Its sender is written to `from`. */
   receive(fd: number, into: Uint8Array, from?: Uint8Array): number;
   interfaceIndex(name: string): number;
+  /** Of the thread that calls. */
+  shortenSlice(nanoseconds: number): number;
   /** Calls back with 0 whenever there is something to receive, or with -errno when the socket has an error. */
   startPolling(fd: number, callback: (error: number) => void): Poller | number;
   /** No callback comes after it. To be called before `close`. */

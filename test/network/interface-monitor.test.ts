@@ -46,6 +46,7 @@ function kernel(...dumps: readonly (readonly Datagram[])[]) {
     setsockopt: () => 0,
     getsockopt: () => 0,
     attachFilter: () => 0,
+    shortenSlice: () => 0,
     interfaceIndex: () => 1,
     send: (fd, request) => {
       expect(fd).toBe(DUMPS);

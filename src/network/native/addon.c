@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The descriptors of one environment: bit n of `owned` stands for descriptor n. */
@@ -250,6 +251,30 @@ static napi_value call_interface_index(napi_env env, napi_callback_info info) {
   return number(env, index != 0 ? (int64_t)index : -ENODEV);
 }
 
+/* struct sched_attr in its first version; no header of the C library has it. */
+struct scheduling {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+};
+
+/* shortenSlice(nanoseconds): the time slice of this thread; everything else about its scheduling stays. */
+static napi_value call_shorten_slice(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argv[1];
+  int nanoseconds;
+  struct scheduling now = {.size = sizeof now};
+  if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || !integer(env, argv[0], &nanoseconds))
+    return wrong_arguments(env);
+  if (syscall(SYS_sched_getattr, 0, &now, sizeof now, 0) < 0) return outcome(env, -1);
+  /* SCHED_OTHER only: with a real-time policy, which somebody gave us, there is nothing to gain. */
+  if (now.policy != 0) return number(env, 0);
+  now.runtime = (uint64_t)nanoseconds;
+  return outcome(env, syscall(SYS_sched_setattr, 0, &now, 0));
+}
+
 /* startPolling(fd, callback): see poller.c. */
 static napi_value call_start_polling(napi_env env, napi_callback_info info) {
   napi_value argv[2];
@@ -282,6 +307,7 @@ NAPI_MODULE_INIT() {
       {"send", call_send},
       {"receive", call_receive},
       {"interfaceIndex", call_interface_index},
+      {"shortenSlice", call_shorten_slice},
       {"startPolling", call_start_polling},
       {"stopPolling", call_stop_polling},
   };
