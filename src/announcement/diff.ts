@@ -16,6 +16,11 @@ export function diffVerdicts(before: readonly AddressVerdict[], after: readonly 
   for (let i = 0, j = 0; i < before.length || j < after.length; ) {
     const old = before[i];
     const now = after[j];
+    if (old !== undefined && old === now) {
+      i++;
+      j++;
+      continue;
+    }
     const order = old === undefined ? 1 : now === undefined ? -1 : compareIpAddress(old.address, now.address);
     if (now !== undefined && order >= 0 && (order > 0 || !sameVerdict(old!, now))) changed.push(now);
     if (old !== undefined && order < 0) removed.push(old.address);

@@ -35,87 +35,104 @@ export interface AnnouncementInput extends GroundFacts, Pick<Inventory, 'service
 /** One judgement from nothing; sorted by address. */
 export const judgeAnnouncements = (input: AnnouncementInput): readonly AddressVerdict[] => announcementJudge()(input);
 
-/** For judging again and again: costs in proportion to what changed, and keeps the identity of verdicts that did not. */
+/**
+ * For judging again and again: keeps the identity of verdicts that did not change. Where only endpoints change, as they do
+ * most often, an address costs no more than a look at its own.
+ */
 export function announcementJudge(): (input: AnnouncementInput) => readonly AddressVerdict[] {
   let ground: Ground | undefined;
-  let cases: ReadonlyMap<bigint, Case> = new Map();
+  let asked: AnnouncementInput | undefined;
+  let seats: readonly Seat[] = [];
+  let cases = new Map<bigint, Case>();
   let verdicts: readonly AddressVerdict[] = [];
 
   return (input) => {
     if (ground === undefined || !sameGround(ground.facts, input)) ground = groundOf(input);
-    const holders = holdersOf(input);
-    const next = new Map<bigint, Case>();
-    for (const place of placesInOrder(cases, holders)) {
-      const facts = factsOf(ground, holders.get(place)!, input);
-      const before = cases.get(place);
-      next.set(place, before !== undefined && sameFacts(before.facts, facts) ? before : judgeCase(facts, before));
+    let changed = false;
+    if (asked?.services !== input.services || asked.loadBalancerClass !== input.loadBalancerClass) {
+      seats = seatsOf(input, seats);
+      cases = new Map(seats.flatMap(({ place }) => withCase(place, cases.get(place))));
+      changed = true;
     }
-    cases = next;
-    const list = Array.from(next.values(), ({ verdict }) => verdict);
-    const changed = list.length !== verdicts.length || list.some((verdict, i) => verdict !== verdicts[i]);
-    if (changed) verdicts = list;
+    asked = input;
+    for (const seat of seats) {
+      const before = cases.get(seat.place);
+      if (before !== undefined && stillHolds(before, ground, seat, input)) continue;
+      const now = judgeCase(ground, seat, input, before);
+      cases.set(seat.place, now);
+      changed ||= now.verdict !== before?.verdict;
+    }
+    if (changed) {
+      const list = seats.map(({ place }) => cases.get(place)!.verdict);
+      if (!sameItems(list, verdicts)) verdicts = list;
+    }
     return verdicts;
   };
 }
 
-/** All that the verdict about one address depends on. Compared by identity: none of these is ever changed in place. */
-interface Facts {
-  readonly ground: Ground;
+/** An address and who holds it. Never changed in place. */
+interface Seat {
+  readonly place: bigint;
   readonly address: IpAddress;
   /** Sorted. */
   readonly services: readonly ServiceRequest[];
+}
+/** A verdict and all that it depends on, compared by identity: none of it is ever changed in place. */
+interface Case {
+  readonly ground: Ground;
+  readonly services: readonly ServiceRequest[];
   /** One entry for each of `services`. */
   readonly endpoints: readonly (readonly Endpoint[])[];
-}
-interface Case {
-  readonly facts: Facts;
   readonly verdict: AddressVerdict;
 }
-interface Holders {
-  readonly address: IpAddress;
-  readonly services: ServiceRequest[];
-}
+
+const withCase = (place: bigint, found: Case | undefined): readonly (readonly [bigint, Case])[] =>
+  found === undefined ? [] : [[place, found]];
 
 /** A number for each address that sorts as addresses are listed: IPv4 first. */
 const placeOf = ({ family, value }: IpAddress): bigint => (family === 'ipv4' ? value : value + (1n << 32n));
 
-function holdersOf({ services, loadBalancerClass }: AnnouncementInput): ReadonlyMap<bigint, Holders> {
-  const holders = new Map<bigint, Holders>();
+/** In the order of addresses. The last pass has them sorted already, and only new ones have to be put in. */
+function seatsOf({ services, loadBalancerClass }: AnnouncementInput, before: readonly Seat[]): readonly Seat[] {
+  const holders = new Map<
+    bigint,
+    { readonly place: bigint; readonly address: IpAddress; readonly services: ServiceRequest[] }
+  >();
   for (const service of services.values()) {
     if (!service.loadBalancer || service.loadBalancerClass !== loadBalancerClass) continue;
     for (const address of service.assigned) {
       const place = placeOf(address);
       const found = holders.get(place);
-      if (found === undefined) holders.set(place, { address, services: [service] });
+      if (found === undefined) holders.set(place, { place, address, services: [service] });
       else if (!found.services.includes(service)) found.services.push(service);
     }
   }
-  return holders;
-}
-
-/** The last pass has them sorted already, and only new ones have to be put in. */
-function placesInOrder(before: ReadonlyMap<bigint, unknown>, now: ReadonlyMap<bigint, unknown>): readonly bigint[] {
-  const kept = [...before.keys()].filter((place) => now.has(place));
-  if (kept.length === now.size) return kept;
-  const added = [...now.keys()].filter((place) => !before.has(place));
-  return [...kept, ...added].sort((a, b) => (a < b ? -1 : 1));
+  for (const { services: sharing } of holders.values())
+    if (sharing.length > 1) sharing.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const kept = before.flatMap(({ place }) => holders.get(place) ?? []);
+  if (kept.length === holders.size) return kept;
+  const old = new Set(kept);
+  const added = [...holders.values()].filter((seat) => !old.has(seat));
+  return [...kept, ...added].sort((a, b) => (a.place < b.place ? -1 : 1));
 }
 
 const noEndpoints: readonly Endpoint[] = [];
 
-function factsOf(ground: Ground, { address, services }: Holders, { endpoints }: AnnouncementInput): Facts {
-  if (services.length > 1) services.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return { ground, address, services, endpoints: services.map(({ key }) => endpoints.get(key) ?? noEndpoints) };
-}
-
-const sameFacts = (a: Facts, b: Facts): boolean =>
-  a.ground === b.ground && sameItems(a.services, b.services) && sameItems(a.endpoints, b.endpoints);
+const stillHolds = (before: Case, ground: Ground, { services }: Seat, { endpoints }: AnnouncementInput): boolean =>
+  before.ground === ground &&
+  (before.services === services || sameItems(before.services, services)) &&
+  services.every(({ key }, i) => (endpoints.get(key) ?? noEndpoints) === before.endpoints[i]);
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((one, i) => one === b[i]);
 
-function judgeCase(facts: Facts, before: Case | undefined): Case {
-  const { ground, address, services, endpoints } = facts;
+function judgeCase(
+  ground: Ground,
+  { address, services }: Seat,
+  input: AnnouncementInput,
+  before: Case | undefined,
+): Case {
+  const endpoints = services.map(({ key }) => input.endpoints.get(key) ?? noEndpoints);
   const pool = ground.poolAt(address)?.name ?? services.find(({ assignedPool }) => assignedPool)?.assignedPool;
   const plot = ground.plotFor(pool, services);
   const serving = servingOf(services, endpoints);
@@ -126,5 +143,6 @@ function judgeCase(facts: Facts, before: Case | undefined): Case {
     barred: plot.advertised ? (serving.kind === 'nowhere' ? 'no-endpoints' : undefined) : 'no-advertisement',
     nodes: plot.nodes(serving, address),
   };
-  return { facts, verdict: before !== undefined && sameVerdict(before.verdict, verdict) ? before.verdict : verdict };
+  const same = before !== undefined && sameVerdict(before.verdict, verdict);
+  return { ground, services, endpoints, verdict: same ? before.verdict : verdict };
 }

@@ -2,7 +2,7 @@ import type { Labels } from '../base/label-selector.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type EndpointSlice, mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
+import { mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
 import type { Inventory } from './inventory.ts';
 import { impliedNamespaceLabels, readNamespace } from './namespace.ts';
 import { type ClusterNode, impliedNode } from './node.ts';
@@ -139,29 +139,56 @@ function namespaceReader(): (
 const sameEntries = <K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean =>
   a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 
+/** Of ten thousand slices one changes, so only the Services of slices that came or went are looked at. */
 function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, readonly Endpoint[]> {
   const read = remembered(readEndpointSlice);
-  let groups = new Map<ServiceKey, { readonly slices: EndpointSlice[]; endpoints: readonly Endpoint[] }>();
+  const groups = new Map<ServiceKey, readonly ClusterObject[]>();
+  let before: readonly ClusterObject[] = [];
+  let values: ReadonlyMap<ServiceKey, readonly Endpoint[]> = new Map();
+  let problems: readonly Problem[] = [];
   return (objects) => {
-    const previous = groups;
-    const values = new Map<ServiceKey, readonly Endpoint[]>();
-    const problems: Problem[] = [];
-    groups = new Map();
-    for (const object of objects) {
-      const slice = read(object);
-      problems.push(...slice.problems);
-      if (slice.service === undefined) continue;
-      const group = groups.get(slice.service);
-      if (group === undefined) groups.set(slice.service, { slices: [slice], endpoints: [] });
-      else group.slices.push(slice);
+    const { gone, come } = difference(before, objects);
+    before = objects;
+    const concerned = new Set<ServiceKey>();
+    const regroup = (
+      object: ClusterObject,
+      grouped: (group: readonly ClusterObject[]) => readonly ClusterObject[],
+    ): void => {
+      const { service } = read(object);
+      if (service === undefined) return;
+      concerned.add(service);
+      groups.set(service, grouped(groups.get(service) ?? []));
+    };
+    for (const object of gone) regroup(object, (group) => group.filter((one) => one !== object));
+    for (const object of come) regroup(object, (group) => [...group, object].sort(byName));
+    const next = new Map(values);
+    for (const service of concerned) {
+      const group = groups.get(service) ?? [];
+      if (group.length > 0) next.set(service, mergeEndpoints(group.map(read)));
+      else {
+        groups.delete(service);
+        next.delete(service);
+      }
     }
-    for (const [service, group] of groups) {
-      const before = previous.get(service);
-      const same =
-        before?.slices.length === group.slices.length && before.slices.every((s, i) => s === group.slices[i]);
-      group.endpoints = before !== undefined && same ? before.endpoints : mergeEndpoints(group.slices);
-      values.set(service, group.endpoints);
-    }
+    values = next;
+    if ([...gone, ...come].some((object) => read(object).problems.length > 0))
+      problems = objects.flatMap((object) => read(object).problems);
     return { values, problems };
   };
+}
+
+/** All slices of a Service are in its namespace. */
+const byName = (a: ClusterObject, b: ClusterObject): number => (a.name < b.name ? -1 : 1);
+
+/** What two sorted lists do not have in common, found between their common beginning and their common end. */
+function difference<T>(
+  before: readonly T[],
+  after: readonly T[],
+): { readonly gone: readonly T[]; readonly come: readonly T[] } {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+  return { gone: before.slice(start, before.length - end), come: after.slice(start, after.length - end) };
 }
