@@ -69,8 +69,10 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
   parts.stops.push(() => cluster.close());
   const ended = untilSignal();
   try {
+    // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
+    const speaking = roles.speaker ? startSpeaker(options, cluster, logger, parts, ended.lost) : undefined;
     if (roles.controller) startController(roles, options, cluster, logger, parts);
-    if (roles.speaker) await startSpeaker(options, cluster, logger, parts, ended.lost);
+    await speaking;
     const status = new StatusServer({ ...parts, healthy: all(parts.healthy), ready: all(parts.ready), logger });
     parts.stops.push(() => status.stop());
     if (statusPort !== 0) await status.listen(statusPort);
