@@ -1,5 +1,5 @@
 import { Allocation } from '../allocation/allocation.ts';
-import type { AllocationDecision, PoolUsage } from '../allocation/decision.ts';
+import type { AllocationDecision } from '../allocation/decision.ts';
 import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -87,7 +87,7 @@ export class Controller {
   }
 
   /** For metrics and status: what holds as of the last pass. */
-  snapshot(): ControllerSnapshot {
+  snapshot() {
     return {
       effective: this.#effective,
       usage: this.#allocation.usage(),
@@ -187,14 +187,6 @@ export class Controller {
     const { clock } = this.#deps;
     this.#due = clock.startTimer('reuseAfter', ms(Math.max(1, due - clock.now())), () => this.#loop.mark());
   }
-}
-
-export interface ControllerSnapshot {
-  readonly effective: EffectiveConfig | undefined;
-  readonly usage: readonly PoolUsage[];
-  readonly decisions: readonly AllocationDecision[];
-  readonly problems: readonly Problem[];
-  readonly pendingWrites: number;
 }
 
 function statusOf(
