@@ -61,7 +61,8 @@ function withTime(line: string, time: string, width: number): string[] {
 const INDENT = 3;
 const WHO = 12;
 
-export const formatMs = (count: number): string => `${count < 9.95 ? count.toFixed(1) : Math.round(count)} ms`;
+export const formatMs = (count: number): string =>
+  count < 0.05 ? '< 0.1 ms' : `${count < 9.95 ? count.toFixed(1) : Math.round(count)} ms`;
 
 /** Breaks at blanks; a word that is longer than a line stays whole. */
 function wrap(text: string, width: number): string[] {
