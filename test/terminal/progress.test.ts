@@ -77,6 +77,6 @@ describe('Progress', () => {
   });
 
   it('writes milliseconds with a fraction only where it says something', () => {
-    expect([0.04, 9.96, 10, 305.4].map(formatMs)).toEqual(['0.0 ms', '10 ms', '10 ms', '305 ms']);
+    expect([0.04, 9.96, 10, 305.4].map(formatMs)).toEqual(['< 0.1 ms', '10 ms', '10 ms', '305 ms']);
   });
 });
