@@ -98,8 +98,8 @@ export type MembershipEffect =
   /** A probe carried another digest than ours for longer than a round trip. */
   | { readonly kind: 'digest-differs'; readonly member: Member }
   /**
-   * How a member sees this process. `current` after waking: it still counts this instance as a member. `void`, at any
-   * time: it had declared this instance dead (and takes it back now, as if it had just started).
+   * How a member sees this instance. `current` after waking: it still counts it as a member. `void`, at any
+   * time: it had declared it dead (and takes it back now, as if it had just started).
    */
   | { readonly kind: 'standing'; readonly by: Member; readonly standing: 'current' | 'void' }
   /** Two live processes have this name, perhaps this node's own one. At most once in ten seconds a name. */
