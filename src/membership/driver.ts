@@ -74,12 +74,15 @@ export class MembershipDriver {
     const instance = instanceFromBytes(options.random.bytes(INSTANCE));
     const sockets: DatagramSocket[] = [];
     let driver: MembershipDriver | undefined;
+    // Nothing is for us before we have said hello.
+    const whenOpen = (run: (open: MembershipDriver) => void): void => {
+      if (driver !== undefined) run(driver);
+    };
     for (const local of options.listen) {
       const socket = await options.network.openDatagramSocket(local, {
-        // Nothing is for us before we have said hello.
-        datagram: (bytes, from) => driver?.#received(bytes, from),
-        refused: (to) => driver?.#step({ kind: 'refused', to }),
-        error: (error) => driver?.#failed(error),
+        datagram: (bytes, from) => whenOpen((open) => open.#received(bytes, from)),
+        refused: (to) => whenOpen((open) => open.#step({ kind: 'refused', to })),
+        error: (error) => whenOpen((open) => open.#failed(error)),
       });
       if (!socket.ok) {
         for (const open of sockets) open.close();

@@ -1,0 +1,163 @@
+import { type Milliseconds, ms } from '../../src/base/clock.ts';
+import { ipAddress } from '../../src/base/ip-address.ts';
+import { Membership, type MembershipEffect, type MembershipEvent, type TimerName } from '../../src/membership/fsm.ts';
+import { type Instance, instanceFromBytes, type Seed, type TransportAddress } from '../../src/membership/member.ts';
+import type { Profile } from '../../src/membership/settings.ts';
+import { encodeMessages } from '../../src/membership/wire/codec.ts';
+import { HEADER, INSTANCE, TAG } from '../../src/membership/wire/constants.ts';
+import type { Message } from '../../src/membership/wire/message.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import type { Scheduled, SimulatedNetwork, SimulatedTime } from './network-model.ts';
+
+/** What travels: a datagram whose sealing is taken for granted, so that it costs no time. */
+export interface SimulatedDatagram {
+  readonly sender: Instance;
+  readonly receiver: Instance | undefined;
+  /** Of its sender, never twice: what the replay window looks at. */
+  readonly counter: number;
+  readonly messages: readonly Message[];
+}
+
+export type MembershipNetwork = SimulatedNetwork<SimulatedDatagram>;
+type Report = Exclude<MembershipEffect, { kind: 'transmit' | 'knock' | 'start-timer' | 'stop-timer' }>;
+type Step = MembershipEvent extends infer E ? (E extends MembershipEvent ? Omit<E, 'now'> : never) : never;
+
+export interface SimulatedSpeaker {
+  readonly node: string;
+  readonly profile: Profile;
+  readonly time: SimulatedTime;
+  readonly network: MembershipNetwork;
+  readonly seed: number;
+  /** Some of its timers fire this many milliseconds late. */
+  readonly late?: { readonly part: number; readonly by: number };
+  readonly onReport: (report: Report, node: MembershipNode) => void;
+}
+
+const PORT = 7946;
+/** IPv4 and UDP. */
+const PACKET_HEADERS = 28;
+
+/** Node `n` is 10.0.0.0 + n; the name on the network is the address as a number. */
+export const addressOf = (number: number): TransportAddress => ({
+  address: ipAddress('ipv4', 0x0a00_0000n + BigInt(number)),
+  port: PORT,
+});
+export const nameOf = (number: number): string => `node-${number}`;
+export const seedsOf = (count: number): readonly Seed[] =>
+  Array.from({ length: count }, (_, i) => ({ node: nameOf(i + 1), addresses: [addressOf(i + 1)] }));
+
+/** The effects of one speaker's membership in a simulated world, with what a driver does: sockets before timers, the look at the clock. */
+export class MembershipNode {
+  readonly instance: Instance;
+  readonly fsm: Membership;
+  sent = 0;
+  octets = 0;
+  /** Costs time; off until somebody wants to know. */
+  measuring = false;
+  readonly #options: SimulatedSpeaker;
+  readonly #random;
+  readonly #timers = new Map<TimerName, Scheduled>();
+  readonly #seen = new Map<Instance, Set<number>>();
+  readonly #held: (() => void)[] = [];
+  #frozenAt: Milliseconds | undefined;
+  #alive = true;
+  #counter = 0;
+
+  constructor(options: SimulatedSpeaker, number: number) {
+    const { node, profile, network, seed } = options;
+    this.#options = options;
+    this.#random = seededRandom(seed);
+    this.instance = instanceFromBytes(this.#random.bytes(INSTANCE));
+    this.fsm = new Membership({ node, instance: this.instance, addresses: [addressOf(number)], profile }, this.#random);
+    network.attach(node, (from, datagram) => this.#whenRunning(() => this.#received(from, datagram)));
+  }
+
+  step(event: Step): void {
+    if (!this.#alive) return;
+    const now = this.#options.time.now;
+    for (const effect of this.fsm.handle({ ...event, now })) this.#perform(effect);
+  }
+
+  /** As if the power were cut. */
+  die(): void {
+    this.#alive = false;
+    this.#options.network.detach(this.#options.node);
+    for (const timer of this.#timers.values()) this.#options.time.cancel(timer);
+    this.#timers.clear();
+  }
+
+  /** SIGSTOP. */
+  freeze(): void {
+    this.#frozenAt = this.#options.time.now;
+  }
+
+  /** SIGCONT: first the look at the clock, then what arrived, then timers. */
+  thaw(): void {
+    if (this.#frozenAt === undefined) return;
+    const gap = ms(this.#options.time.now - this.#frozenAt);
+    this.#frozenAt = undefined;
+    if (gap > this.#options.profile.suspicion / 2) this.step({ kind: 'woke', gap });
+    for (const run of this.#held.splice(0)) run();
+  }
+
+  #whenRunning(run: () => void): void {
+    if (this.#frozenAt === undefined) run();
+    else this.#held.push(run);
+  }
+
+  #received(from: string, { sender, receiver, counter, messages }: SimulatedDatagram): void {
+    if (receiver !== undefined && receiver !== this.instance) return;
+    if (receiver !== undefined && this.#replayed(sender, counter)) return;
+    this.step({ kind: 'received', from: addressOf(Number(from.slice('node-'.length))), sender, messages });
+  }
+
+  #replayed(sender: Instance, counter: number): boolean {
+    if (this.#options.network.conditions.duplicate === 0) return false;
+    const seen = this.#seen.get(sender) ?? new Set<number>();
+    this.#seen.set(sender, seen);
+    if (seen.has(counter)) return true;
+    seen.add(counter);
+    return false;
+  }
+
+  #perform(effect: MembershipEffect): void {
+    const { network, node, onReport } = this.#options;
+    switch (effect.kind) {
+      case 'transmit': {
+        const { to, receiver, messages } = effect;
+        this.sent++;
+        if (this.measuring) this.octets += encodeMessages(messages).length + HEADER + TAG + PACKET_HEADERS;
+        const datagram = { sender: this.instance, receiver, counter: ++this.#counter, messages };
+        network.send(node, nameOf(Number(to.address.value - 0x0a00_0000n)), datagram);
+        return;
+      }
+      case 'start-timer':
+        this.#start(effect.timer, effect.after);
+        return;
+      case 'stop-timer':
+        this.#stop(effect.timer);
+        return;
+      case 'knock':
+        return;
+      default:
+        onReport(effect, this);
+    }
+  }
+
+  #start(timer: TimerName, after: number): void {
+    this.#stop(timer);
+    const { time, late } = this.#options;
+    const lateBy = late !== undefined && this.#random.fraction() < late.part ? late.by : 0;
+    const scheduled = time.after(after + lateBy, () => {
+      this.#timers.delete(timer);
+      this.#whenRunning(() => this.step({ kind: 'timer-fired', timer }));
+    });
+    this.#timers.set(timer, scheduled);
+  }
+
+  #stop(timer: TimerName): void {
+    const running = this.#timers.get(timer);
+    if (running !== undefined) this.#options.time.cancel(running);
+    this.#timers.delete(timer);
+  }
+}
