@@ -27,6 +27,10 @@ export interface Addon {
   interfaceIndex(name: string): number;
   /** Of the thread that calls. */
   shortenSlice(nanoseconds: number): number;
+  /** Receives a datagram for each signal of that number, from now on in this thread and no other. */
+  openSignal(number: number): number;
+  /** The thread that calls is not the one to be interrupted by it. */
+  avoidSignal(number: number): number;
   /** Calls back with 0 whenever there is something to receive, or with -errno when the socket has an error. */
   startPolling(fd: number, callback: (error: number) => void): Poller | number;
   /** No callback comes after it. To be called before `close`. */

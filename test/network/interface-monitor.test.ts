@@ -47,6 +47,8 @@ function kernel(...dumps: readonly (readonly Datagram[])[]) {
     getsockopt: () => 0,
     attachFilter: () => 0,
     shortenSlice: () => 0,
+    openSignal: () => -1,
+    avoidSignal: () => 0,
     interfaceIndex: () => 1,
     send: (fd, request) => {
       expect(fd).toBe(DUMPS);

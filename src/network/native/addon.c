@@ -1,9 +1,10 @@
 /*
  * The system calls that Node does not offer: sockets of any family as file descriptors, their options, one datagram in or
- * out, and readiness in Node's event loop (poller.c). No protocol lives here; TypeScript decides everything.
+ * out, readiness in Node's event loop (poller.c), and a signal as a datagram (signal.c). No protocol lives here; TypeScript decides everything.
  *
  * Every call returns 0, a length or a file descriptor, or -errno; none throws for what the kernel says. (A wrong type of argument
- * is a bug of the caller and throws a TypeError.) Nothing is shared between environments, so each worker thread may load it.
+ * is a bug of the caller and throws a TypeError.) Nothing but the handler of signal.c is shared between environments, so each
+ * worker thread may load it.
  * An environment owns the descriptors that it opened: they are closed when it ends, also by worker.terminate(), and a number
  * that is not among them is refused with -EBADF, so that a stale one never touches a descriptor of Node or of another thread.
  */
@@ -275,6 +276,31 @@ static napi_value call_shorten_slice(napi_env env, napi_callback_info info) {
   return outcome(env, syscall(SYS_sched_setattr, 0, &now, 0));
 }
 
+/* One number as the only argument: false when it throws. */
+static bool sole_number(napi_env env, napi_callback_info info, int *result) {
+  size_t count = 1;
+  napi_value argv[1];
+  if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && integer(env, argv[0], result)) return true;
+  wrong_arguments(env);
+  return false;
+}
+
+/* openSignal(number): see signal.c. */
+static napi_value call_open_signal(napi_env env, napi_callback_info info) {
+  int signal;
+  if (!sole_number(env, info, &signal)) return NULL;
+  int fd = signal_open(signal);
+  if (fd < 0 || own(env, fd)) return number(env, fd);
+  close(fd);
+  return number(env, -ENOMEM);
+}
+
+/* avoidSignal(number) */
+static napi_value call_avoid_signal(napi_env env, napi_callback_info info) {
+  int signal;
+  return sole_number(env, info, &signal) ? number(env, signal_avoid(signal)) : NULL;
+}
+
 /* startPolling(fd, callback): see poller.c. */
 static napi_value call_start_polling(napi_env env, napi_callback_info info) {
   napi_value argv[2];
@@ -308,6 +334,8 @@ NAPI_MODULE_INIT() {
       {"receive", call_receive},
       {"interfaceIndex", call_interface_index},
       {"shortenSlice", call_shorten_slice},
+      {"openSignal", call_open_signal},
+      {"avoidSignal", call_avoid_signal},
       {"startPolling", call_start_polling},
       {"stopPolling", call_stop_polling},
   };
