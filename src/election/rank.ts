@@ -1,5 +1,6 @@
 import type { Candidate } from '../announcement/verdict.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { HIGH_SEED, LOW_SEED, mix, textHash } from './hash.ts';
 
 /**
  * Who claims an address next: the candidates, best first. Every node that knows the same candidates gets the same answer,
@@ -15,7 +16,7 @@ import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
  *
  * Standards: Thaler and Ravishankar, "Using Name-Based Mappings to Increase Hit Rates" (1998), for the hash.
  */
-export function rankCandidates(address: IpAddress, candidates: readonly Candidate[]): readonly Candidate[] {
+export function rankCandidates<T extends Candidate>(address: IpAddress, candidates: readonly T[]): readonly T[] {
   const text = formatIpAddress(address);
   const high = textHash(text, HIGH_SEED);
   const low = textHash(text, LOW_SEED);
@@ -35,22 +36,46 @@ const compareTiers = (a: Candidate, b: Candidate): number =>
 const byName = (a: { candidate: Candidate }, b: { candidate: Candidate }): number =>
   a.candidate.node < b.candidate.node ? -1 : 1;
 
-// Two independent lanes of 32 bits make the weight of 64. A cryptographic hash would spread as well but costs far more,
-// and this runs in the thread that answers ARP, for every address of a node that died.
-const HIGH_SEED = 0x811c9dc5;
-const LOW_SEED = 0x9e3779b9;
-
-/** FNV-1a over the code units (names and addresses are ASCII), finished by `mix`. */
-function textHash(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return mix(hash);
+/**
+ * The first of those that `accept` lets pass, without sorting: `accept` is asked only of candidates that are better than
+ * the best one found so far, since it costs more than the hash.
+ */
+export function firstInRank<T extends Candidate>(
+  addressText: string,
+  candidates: readonly T[],
+  accept: (candidate: T) => boolean,
+): T | undefined {
+  const high = textHash(addressText, HIGH_SEED);
+  const low = textHash(addressText, LOW_SEED);
+  let best: T | undefined;
+  let bestHigh = 0;
+  let bestLow = 0;
+  for (const candidate of candidates) {
+    const tier = best === undefined ? -1 : compareTiers(candidate, best);
+    if (tier > 0) continue;
+    const hash = nodeHash(candidate.node);
+    const ownHigh = mix(high ^ hash.high);
+    const ownLow = mix(low ^ hash.low);
+    const before =
+      best === undefined ||
+      (tier || bestHigh - ownHigh || bestLow - ownLow || (candidate.node < best.node ? -1 : 1)) < 0;
+    if (!before || !accept(candidate)) continue;
+    best = candidate;
+    bestHigh = ownHigh;
+    bestLow = ownLow;
+  }
+  return best;
 }
 
-/** The 32-bit finaliser of MurmurHash3: every bit of the input reaches every bit of the output. */
-function mix(value: number): number {
-  let x = value;
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-  return (x ^ (x >>> 16)) >>> 0;
+/** Hashing the names is most of the work, and they are always the same. */
+const nodeHashes = new Map<string, { readonly high: number; readonly low: number }>();
+const MOST_NODE_HASHES = 10_000;
+
+function nodeHash(node: string): { readonly high: number; readonly low: number } {
+  const known = nodeHashes.get(node);
+  if (known !== undefined) return known;
+  if (nodeHashes.size >= MOST_NODE_HASHES) nodeHashes.clear();
+  const made = { high: textHash(node, HIGH_SEED), low: textHash(node, LOW_SEED) };
+  nodeHashes.set(node, made);
+  return made;
 }

@@ -1,0 +1,147 @@
+import type { Milliseconds } from '../base/clock.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import type { Instance } from '../membership/member.ts';
+import type { ElectionAddress } from './address.ts';
+import { addDigests, type Claim, type Digest, digestOf, EMPTY_DIGEST, replaces } from './claim.ts';
+import type { OutgoingHandOver, Taking } from './hand-over-state.ts';
+
+/** One address, with all that is known of it and what this node does about it. */
+export interface AddressRecord {
+  readonly address: IpAddress;
+  readonly text: string;
+  /** The latest of each process that ever claimed it, those of the dead too, until void. */
+  readonly claims: Claim[];
+  /** The highest term of all claims that were heard of. */
+  seen: number;
+  /** The highest term that was offered to a taker. */
+  reserved: number;
+  wanted: ElectionAddress | undefined;
+  duty: 'none' | 'prepare' | 'hold';
+  /** As of the last look. */
+  holder: Claim | undefined;
+  /** Since when the node of `holder` holds it, as far as this process knows. */
+  since: Milliseconds;
+  /** Since when it could be claimed and nobody has. */
+  vacantSince: Milliseconds | undefined;
+  handOver: OutgoingHandOver | undefined;
+  taking: Taking | undefined;
+  /** Somebody asks for it, or it is better placed there. */
+  wish: { readonly to: string; readonly why: 'stale-view' | 'rebalance' } | undefined;
+  lastBurst: Milliseconds | undefined;
+}
+
+interface Heard {
+  readonly claim: Claim;
+  /** Of the message that told it. */
+  readonly sequence: number;
+}
+
+interface Maker {
+  readonly claims: Map<AddressRecord, Heard>;
+  digest: Digest;
+}
+
+/** All claims, by address and by the process that made them. Merging is commutative and idempotent. */
+export class ClaimTable {
+  readonly #records = new Map<string, AddressRecord>();
+  readonly #makers = new Map<Instance, Maker>();
+
+  records(): Iterable<AddressRecord> {
+    return this.#records.values();
+  }
+
+  find(address: IpAddress): AddressRecord | undefined {
+    return this.#records.get(formatIpAddress(address));
+  }
+
+  record(address: IpAddress): AddressRecord {
+    const text = formatIpAddress(address);
+    const known = this.#records.get(text);
+    if (known !== undefined) return known;
+    const made = newRecord(address, text);
+    this.#records.set(text, made);
+    return made;
+  }
+
+  /** False: it told nothing new. */
+  merge(record: AddressRecord, claim: Claim, sequence: number): boolean {
+    record.seen = Math.max(record.seen, claim.term);
+    const at = record.claims.findIndex(({ instance }) => instance === claim.instance);
+    const before = record.claims[at];
+    const maker = this.#maker(claim.instance);
+    if (before !== undefined && !replaces(claim, before)) {
+      const heard = maker.claims.get(record);
+      if (heard !== undefined && heard.sequence < sequence) maker.claims.set(record, { claim: before, sequence });
+      return false;
+    }
+    if (before === undefined) record.claims.push(claim);
+    else record.claims[at] = claim;
+    maker.claims.set(record, { claim, sequence });
+    if (before?.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(before, record.text));
+    if (claim.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(claim, record.text));
+    return true;
+  }
+
+  /** What the process says of each address, in no order. */
+  *claimsOf(instance: Instance): Iterable<{ readonly record: AddressRecord } & Heard> {
+    for (const [record, heard] of this.#makers.get(instance)?.claims ?? []) yield { record, ...heard };
+  }
+
+  /** Of what the process holds. */
+  digestOf(instance: Instance): Digest {
+    return this.#makers.get(instance)?.digest ?? EMPTY_DIGEST;
+  }
+
+  /** The process is void, or holds this no more: it never said so, but it follows. */
+  withdraw(record: AddressRecord, instance: Instance): void {
+    const maker = this.#makers.get(instance);
+    const heard = maker?.claims.get(record);
+    if (maker === undefined || heard === undefined) return;
+    maker.claims.delete(record);
+    if (heard.claim.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(heard.claim, record.text));
+    const at = record.claims.findIndex((claim) => claim.instance === instance);
+    if (at >= 0) record.claims.splice(at, 1);
+  }
+
+  /** Withdraws all that the process said; its terms stay known. Returns the addresses that it spoke of. */
+  drop(instance: Instance): readonly AddressRecord[] {
+    const records = [...(this.#makers.get(instance)?.claims.keys() ?? [])];
+    for (const record of records) this.withdraw(record, instance);
+    this.#makers.delete(instance);
+    return records;
+  }
+
+  /** Forgets an address that nobody wants and nobody holds. */
+  forget(record: AddressRecord): void {
+    for (const { instance } of record.claims) this.#makers.get(instance)?.claims.delete(record);
+    this.#records.delete(record.text);
+  }
+
+  #maker(instance: Instance): Maker {
+    const known = this.#makers.get(instance);
+    if (known !== undefined) return known;
+    const made = { claims: new Map<AddressRecord, Heard>(), digest: EMPTY_DIGEST };
+    this.#makers.set(instance, made);
+    return made;
+  }
+}
+
+const newRecord = (address: IpAddress, text: string): AddressRecord => ({
+  address,
+  text,
+  claims: [],
+  seen: 0,
+  reserved: 0,
+  wanted: undefined,
+  duty: 'none',
+  holder: undefined,
+  since: 0 as Milliseconds,
+  vacantSince: undefined,
+  handOver: undefined,
+  taking: undefined,
+  wish: undefined,
+  lastBurst: undefined,
+});
+
+/** The term that a new claim takes. */
+export const nextTerm = ({ seen, reserved }: AddressRecord): number => Math.max(seen, reserved) + 1;

@@ -1,0 +1,186 @@
+import { type Milliseconds, ms } from '../base/clock.ts';
+import { DueQueue } from '../base/due-queue.ts';
+import type { Instance } from '../membership/member.ts';
+import { addDigests, beats, type Claim, type ClaimCause, type Digest } from './claim.ts';
+import { type AddressRecord, ClaimTable, nextTerm } from './claim-table.ts';
+import type { AddressState, ElectionConfig, ElectionEffect } from './events.ts';
+import { type Facts, NO_FACTS, Reachable } from './facts.ts';
+import { HandOvers } from './hand-over.ts';
+import { Outbox } from './outbox.ts';
+import { type Peer, Peers } from './peers.ts';
+import { Quorum } from './quorum.ts';
+
+/** Things to do at a time that concern no single address. */
+export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance';
+
+/** `waking`: was settled, slept, and must ask before it says anything. */
+export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
+
+/** A holder announces again after a foreign burst no more often than this. */
+const BURST_INTERVAL = ms(1000);
+
+/** What the parts of the election share while they handle an event. */
+export class Desk {
+  readonly config: ElectionConfig;
+  readonly table = new ClaimTable();
+  readonly peers = new Peers();
+  readonly quorum: Quorum;
+  readonly due = new DueQueue<AddressRecord | Chore>();
+  readonly outbox = new Outbox();
+  readonly handOvers = new HandOvers();
+  /** What this node holds by its own claims. */
+  readonly holding = new Set<AddressRecord>();
+  /** Told by others in this event, to be answered when it is clear who holds. */
+  readonly heardClaims: { readonly record: AddressRecord; readonly claim: Claim }[] = [];
+  /** To be looked at before this event is done. */
+  readonly unsettled = new Set<AddressRecord>();
+  now: Milliseconds = ms(0);
+  phase: Phase = 'starting';
+  facts: Facts = NO_FACTS;
+  factsAt: Milliseconds = ms(0);
+  reach = new Reachable([]);
+  heard: ReadonlySet<string> = new Set();
+  leaving = false;
+  perMinute: number | undefined;
+  #sequence = 0;
+  #effects: ElectionEffect[] = [];
+  readonly #reports = new Set<AddressRecord>();
+
+  constructor(config: ElectionConfig) {
+    this.config = config;
+    this.quorum = new Quorum(config.node);
+    this.perMinute = config.rebalancePerMinute;
+  }
+
+  emit(effect: ElectionEffect): void {
+    this.#effects.push(effect);
+  }
+
+  takeEffects(): readonly ElectionEffect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  /** Takes nothing: it stops, or only watches. */
+  get closed(): boolean {
+    return this.leaving || this.config.observe || this.facts.draining;
+  }
+
+  isMine({ instance }: Claim): boolean {
+    return instance === this.config.instance;
+  }
+
+  /** Whether the process that made the claim is a member now. */
+  isLiving({ node, instance }: { readonly node: string; readonly instance: Instance }): boolean {
+    if (instance === this.config.instance) return true;
+    const peer = this.peers.get(node);
+    return peer !== undefined && peer.living && peer.instance === instance;
+  }
+
+  /** By the claims of the living. */
+  holderOf({ claims }: AddressRecord): Claim | undefined {
+    let best: Claim | undefined;
+    for (const claim of claims)
+      if (claim.phase === 'held' && this.isLiving(claim) && (best === undefined || beats(claim, best))) best = claim;
+    return best;
+  }
+
+  ownClaim({ claims }: AddressRecord): Claim | undefined {
+    return claims.find((claim) => this.isMine(claim));
+  }
+
+  /** Holds the address from now on, or claims it anew. */
+  claim(record: AddressRecord, cause: ClaimCause, more: { readonly weak: boolean; readonly term?: number }): void {
+    const { weak, term = nextTerm(record) } = more;
+    const fresh = record.seen === 0;
+    this.#say(record, { term, weak, phase: 'held', cause });
+    this.holding.add(record);
+    record.vacantSince = undefined;
+    record.taking = undefined;
+    this.setDuty(record, 'hold', fresh);
+  }
+
+  /** Silent at once. `yield` keeps the term, since the other's claim is the one that counts. */
+  vacate(record: AddressRecord, cause: ClaimCause, how: 'vacate' | 'yield' = 'vacate'): void {
+    const own = this.ownClaim(record);
+    if (own?.phase !== 'held') return;
+    const term = how === 'yield' ? own.term : nextTerm(record);
+    this.#say(record, { term, weak: own.weak, phase: 'vacated', cause });
+    this.holding.delete(record);
+    this.handOvers.end(record);
+    record.wish = undefined;
+    this.setDuty(record, 'none');
+  }
+
+  setDuty(record: AddressRecord, duty: AddressRecord['duty'], fresh = false): void {
+    if (record.duty === duty) return;
+    record.duty = duty;
+    const { address } = record;
+    if (duty === 'hold') this.emit({ kind: 'hold', address, fresh });
+    else this.emit({ kind: duty === 'prepare' ? 'prepare' : 'release', address });
+  }
+
+  announceAgain(record: AddressRecord): void {
+    if (record.lastBurst !== undefined && this.now - record.lastBurst < BURST_INTERVAL) return;
+    record.lastBurst = this.now;
+    this.emit({ kind: 'announce-again', address: record.address });
+  }
+
+  report(record: AddressRecord): void {
+    this.#reports.add(record);
+  }
+
+  tellFacts(to: 'all-members' | string): void {
+    const facts = { ...this.facts, draining: this.closed, apiViewAge: this.apiViewAge() };
+    this.outbox.message(to, { kind: 'facts', settled: this.phase === 'settled', strong: !this.quorum.weak, facts });
+  }
+
+  apiViewAge(of: Pick<Peer, 'facts' | 'factsAt'> = this): Milliseconds {
+    const age = of.facts?.apiViewAge ?? 0;
+    return ms(age === 0 ? 0 : age + this.now - of.factsAt);
+  }
+
+  /** Of what all living members hold: equal at all members when they agree. */
+  digest(): Digest {
+    return this.peers
+      .living()
+      .reduce(
+        (sum, { instance }) => addDigests(sum, this.table.digestOf(instance)),
+        this.table.digestOf(this.config.instance),
+      );
+  }
+
+  lookAtAll(): void {
+    for (const record of this.table.records()) this.unsettled.add(record);
+  }
+
+  flushReports(): void {
+    if (this.#reports.size === 0) return;
+    this.emit({ kind: 'holders', changed: [...this.#reports].map((record) => stateOf(record)) });
+    this.#reports.clear();
+  }
+
+  #say(record: AddressRecord, claim: Pick<Claim, 'term' | 'weak' | 'phase' | 'cause'>): void {
+    const { node, instance } = this.config;
+    const made: Claim = { address: record.address, node, instance, ...claim };
+    this.table.merge(record, made, this.#sequence + 1);
+    this.outbox.claim('all-members', made);
+    this.unsettled.add(record);
+  }
+}
+
+export function stateOf({ address, holder, since, seen, handOver }: AddressRecord): AddressState {
+  return {
+    address,
+    holder:
+      holder === undefined
+        ? undefined
+        : { node: holder.node, term: Math.max(holder.term, seen), weak: holder.weak, cause: holder.cause, since },
+    handingOver: handOver?.why,
+  };
+}

@@ -1,0 +1,415 @@
+import { type Milliseconds, ms, seconds } from '../base/clock.ts';
+import { unreachable } from '../base/errors.ts';
+import type { IpAddress } from '../base/ip-address.ts';
+import type { Member } from '../membership/member.ts';
+import { successor } from './candidates.ts';
+import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
+import type { AddressRecord } from './claim-table.ts';
+import { type Chore, Desk, stateOf } from './desk.ts';
+import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
+import { Reachable } from './facts.ts';
+import { OFFER_EXPIRY } from './hand-over.ts';
+import { answerAsk, Joining } from './joining.ts';
+import { answerClaim, check, hearCheck, hearClaims, hearOwn, hearTerms, tellOwn } from './merging.ts';
+import type { Receiver } from './outbox.ts';
+import { Parts } from './parts.ts';
+import { learnFacts, type Peer } from './peers.ts';
+import { look } from './seat.ts';
+import { grantRequests, takeChecked, takeOffers } from './taking.ts';
+import { decodeMessage, type Message } from './wire/message.ts';
+
+/** The membership was quiet for so long: those who are there are all. */
+const AGREE_AFTER = seconds(5);
+const STRENGTHEN_AFTER = seconds(1);
+/** Nothing is evened while members come and go. */
+const REBALANCE_QUIET = seconds(10);
+
+/**
+ * Who holds which address. Every speaker process writes claims, with terms, and only its own; all members have all claims;
+ * the holder is the best claim of the living (claim.ts). So there is nothing to vote on, and members that have heard the
+ * same claims agree. A hash only proposes who claims what nobody holds (rank.ts, seat.ts).
+ *
+ * Data: an `AddressRecord` an address (claim-table.ts), a `Peer` a node (peers.ts), `Quorum`: whether own claims are weak. An event
+ * changes those, marks the records that it concerns, and `#finish` looks at each (seat.ts), offers (hand-over.ts), and puts
+ * together what is to be said (outbox.ts). Deterministic, no effects; the driver carries out what is returned, in order.
+ * Missing: who is alive (membership), and whether a frame really leaves (layer 2).
+ */
+export class Election {
+  readonly #desk: Desk;
+  readonly #joining = new Joining();
+  readonly #ownLists = new Parts();
+  #toldDigest: Digest = EMPTY_DIGEST;
+  #toldStrong = true;
+  #toldTimer: Milliseconds | undefined;
+  #toldEmptied = false;
+  #membersChangedAt: Milliseconds = ms(0);
+
+  constructor(config: ElectionConfig) {
+    this.#desk = new Desk(config);
+  }
+
+  handle(event: ElectionEvent): readonly ElectionEffect[] {
+    const desk = this.#desk;
+    desk.now = event.now;
+    if (desk.phase === 'stopped') return [];
+    this.#take(event);
+    this.#finish();
+    return desk.takeEffects();
+  }
+
+  /** Of every address that is known, wanted or not. */
+  states(): readonly AddressState[] {
+    return [...this.#desk.table.records()].map(stateOf);
+  }
+
+  state(address: IpAddress): AddressState | undefined {
+    const record = this.#desk.table.find(address);
+    return record && stateOf(record);
+  }
+
+  /** For status, and for the progress of drain and stop. */
+  progress(): ElectionProgress {
+    const { phase, holding, quorum } = this.#desk;
+    let handingOver = 0;
+    for (const { handOver } of holding) if (handOver !== undefined) handingOver++;
+    return { phase, holding: holding.size, handingOver, weak: quorum.weak };
+  }
+
+  #take(event: ElectionEvent): void {
+    const desk = this.#desk;
+    switch (event.kind) {
+      case 'started':
+        this.#joining.start(desk);
+        return;
+      case 'nodes':
+        desk.quorum.listed(event.nodes);
+        return;
+      case 'member-changed':
+        this.#memberChanged(event.member);
+        return;
+      case 'member-forgotten':
+        this.#forgotten(event.member);
+        return;
+      case 'addresses': {
+        for (const address of event.remove) this.#want(desk.table.record(address), undefined);
+        for (const wanted of event.set) this.#want(desk.table.record(wanted.address), wanted);
+        return;
+      }
+      case 'own-facts':
+        desk.facts = event.facts;
+        desk.factsAt = event.now;
+        desk.heard = event.heard;
+        desk.reach = new Reachable(event.facts.interfaces);
+        desk.tellFacts('all-members');
+        this.#everythingChanged();
+        return;
+      case 'received':
+        this.#received(event.from, event.payload);
+        return;
+      case 'timer-fired':
+        this.#toldTimer = undefined;
+        this.#runTimers();
+        return;
+      case 'digest-differs': {
+        const peer = this.#current(event.member);
+        if (peer !== undefined) check(desk, peer, true);
+        return;
+      }
+      case 'foreign-burst': {
+        const record = desk.table.find(event.address);
+        if (record?.duty === 'hold' && desk.phase === 'settled') desk.announceAgain(record);
+        return;
+      }
+      case 'checked':
+        takeChecked(desk, event.address, event.ok);
+        return;
+      case 'rebalance':
+        desk.perMinute = event.perMinute;
+        this.#planRebalance();
+        return;
+      case 'woke':
+        this.#joining.woke(desk, event.gap);
+        return;
+      case 'standing':
+        if (event.standing === 'void') this.#joining.void(desk);
+        return;
+      case 'leave':
+        desk.leaving = true;
+        desk.tellFacts('all-members');
+        this.#everythingChanged();
+        return;
+      case 'stop':
+        this.#stop();
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #want(record: AddressRecord, wanted: AddressRecord['wanted']): void {
+    record.wanted = wanted;
+    this.#desk.unsettled.add(record);
+  }
+
+  #memberChanged(member: Member): void {
+    const desk = this.#desk;
+    const before = desk.peers.get(member.node);
+    const lived = before?.living === true && before.instance === member.instance;
+    const { peer, replaced } = desk.peers.change(member, desk.now);
+    if (replaced !== undefined) {
+      this.#ownLists.forget(replaced);
+      for (const record of desk.table.drop(replaced)) desk.unsettled.add(record);
+    }
+    if (peer.living === lived && replaced === undefined) return;
+    this.#membersChangedAt = desk.now;
+    if (peer.living) this.#joined(peer);
+    else {
+      desk.quorum.lost(peer.node, member.status === 'left');
+      if (desk.quorum.alone) desk.emit({ kind: 'look-around' });
+    }
+    desk.due.set('agree', ms(desk.now + AGREE_AFTER));
+    for (const { record } of desk.table.claimsOf(peer.instance)) desk.unsettled.add(record);
+    this.#everythingChanged();
+  }
+
+  #joined(peer: Peer): void {
+    const desk = this.#desk;
+    peer.merged = false;
+    desk.quorum.joined(peer.node);
+    desk.tellFacts(peer.node);
+    if (desk.phase !== 'waking') tellOwn(desk, peer.node);
+  }
+
+  #forgotten(member: Member): void {
+    const desk = this.#desk;
+    desk.peers.forget(member);
+    this.#ownLists.forget(member.instance);
+    for (const record of desk.table.drop(member.instance)) desk.unsettled.add(record);
+  }
+
+  /** Members or facts: they may concern any address that nobody holds, or that this node holds. */
+  #everythingChanged(): void {
+    const desk = this.#desk;
+    for (const record of desk.table.records())
+      if (record.holder === undefined || desk.isMine(record.holder) || !desk.isLiving(record.holder))
+        desk.unsettled.add(record);
+    desk.handOvers.reconsider(desk);
+  }
+
+  #received(from: Member, payload: Uint8Array): void {
+    const peer = this.#current(from);
+    const message = decodeMessage(payload);
+    if (!message.ok)
+      this.#desk.emit({ kind: 'notice', notice: { kind: 'unreadable', from: from.node, why: message.error } });
+    else if (peer !== undefined && message.value !== 'unknown') this.#heard(peer, message.value);
+  }
+
+  #heard(from: Peer, message: Message): void {
+    const desk = this.#desk;
+    switch (message.kind) {
+      case 'facts': {
+        learnFacts(from, message.facts, desk.now);
+        from.settled = message.settled;
+        from.strong = message.strong;
+        if (from.settled) this.#joining.peerSettled(desk);
+        this.#everythingChanged();
+        return;
+      }
+      case 'ask':
+        answerAsk(desk, from, message);
+        return;
+      case 'table':
+        this.#joining.hearTable(desk, from, message);
+        return;
+      case 'claims':
+        hearClaims(desk, from, message.claims, message.sequence);
+        return;
+      case 'own':
+        hearOwn(desk, from, message.part, message.claims, this.#ownLists);
+        return;
+      case 'check':
+        hearCheck(desk, from, message.digest, message.mutual);
+        return;
+      case 'ask-own':
+        tellOwn(desk, from.node);
+        return;
+      case 'offers':
+        takeOffers(desk, from, message.offers, message.expiry);
+        return;
+      case 'declines':
+        for (const { address, term } of message.declines) {
+          const record = desk.table.find(address);
+          if (record?.reserved === term) desk.handOvers.failed(desk, record, from.node);
+        }
+        return;
+      case 'terms':
+        hearTerms(desk, message.terms);
+        return;
+      case 'requests':
+        grantRequests(desk, from, message.requests);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** Undefined: of a process that was replaced, or that nobody told us of. */
+  #current({ node, instance }: Member): Peer | undefined {
+    const peer = this.#desk.peers.get(node);
+    return peer?.instance === instance ? peer : undefined;
+  }
+
+  #runTimers(): void {
+    const { due, now } = this.#desk;
+    for (let key = due.peek(now); key !== undefined; key = due.peek(now)) {
+      due.delete(key);
+      if (typeof key === 'string') this.#runChore(key);
+      else {
+        this.#desk.handOvers.expired(this.#desk, key);
+        this.#desk.unsettled.add(key);
+      }
+    }
+  }
+
+  #runChore(chore: Chore): void {
+    const desk = this.#desk;
+    switch (chore) {
+      case 'settle':
+        this.#joining.expired(desk);
+        return;
+      case 'ask':
+        this.#joining.ask(desk);
+        return;
+      case 'agree':
+        desk.quorum.agree();
+        return;
+      case 'strengthen':
+        this.#strengthen();
+        return;
+      case 'rebalance':
+        this.#rebalance();
+        return;
+      default:
+        unreachable(chore);
+    }
+  }
+
+  /**
+   * Weak claims become strong once most are heard again, but not before all that came back have told what they hold: theirs may be
+   * the strong ones.
+   */
+  #strengthen(): void {
+    const desk = this.#desk;
+    if (desk.phase !== 'settled' || desk.quorum.weak) return;
+    if (desk.peers.living().some(({ merged }) => !merged)) {
+      desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
+      return;
+    }
+    for (const record of desk.holding)
+      if (desk.ownClaim(record)?.weak === true) desk.claim(record, 'strengthened', { weak: false });
+  }
+
+  /** Every address goes where its rank says, so many a minute. */
+  #rebalance(): void {
+    const desk = this.#desk;
+    const perSecond = (desk.perMinute ?? 0) / 60;
+    let left = Math.max(1, Math.floor(perSecond));
+    if (desk.phase === 'settled' && desk.now - this.#membersChangedAt >= REBALANCE_QUIET)
+      for (const record of desk.holding) {
+        if (left === 0) break;
+        const best = successor(desk, record);
+        if (record.handOver !== undefined || best === undefined || best.first.node === desk.config.node) continue;
+        record.wish = { to: best.first.node, why: 'rebalance' };
+        desk.unsettled.add(record);
+        left--;
+      }
+    this.#planRebalance();
+  }
+
+  #planRebalance(): void {
+    const { due, now, perMinute } = this.#desk;
+    if (perMinute === undefined) due.delete('rebalance');
+    else due.set('rebalance', ms(now + Math.max(1000, 60_000 / perMinute)));
+  }
+
+  #stop(): void {
+    const desk = this.#desk;
+    for (const record of [...desk.holding]) desk.vacate(record, 'stopped');
+    for (const record of desk.table.records()) desk.setDuty(record, 'none');
+    this.#flush();
+    desk.phase = 'stopped';
+    desk.emit({ kind: 'stop-timer' });
+  }
+
+  /** Looks at every record that was concerned, until nothing follows any more; then tells. */
+  #finish(): void {
+    const desk = this.#desk;
+    if (desk.phase === 'stopped') return;
+    for (;;) {
+      for (const record of desk.unsettled) {
+        desk.unsettled.delete(record);
+        look(desk, record);
+      }
+      const heard = desk.heardClaims.splice(0);
+      for (const { record, claim } of heard) answerClaim(desk, record, claim);
+      if (desk.unsettled.size === 0 && heard.length === 0) break;
+    }
+    if (desk.phase === 'settled') desk.handOvers.pump(desk);
+    const strong = !desk.quorum.weak;
+    if (strong !== this.#toldStrong) {
+      this.#toldStrong = strong;
+      desk.tellFacts('all-members');
+      if (strong) desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
+    }
+    desk.flushReports();
+    this.#flush();
+    if (desk.leaving && !this.#toldEmptied && desk.handOvers.idle && desk.phase === 'settled') {
+      this.#toldEmptied = true;
+      desk.emit({ kind: 'emptied', kept: desk.holding.size });
+    }
+    this.#tellDigest();
+    this.#rearm();
+  }
+
+  #flush(): void {
+    const desk = this.#desk;
+    let all: readonly string[] | undefined;
+    desk.outbox.flush(
+      () => desk.nextSequence(),
+      OFFER_EXPIRY,
+      (to: Receiver, payload) => {
+        if (to === 'all-members') all ??= desk.peers.living().map(({ node }) => node);
+        const nodes = to === 'all-members' ? (all ?? []) : [to];
+        if (nodes.length > 0) desk.emit({ kind: 'send', to: nodes, payload });
+      },
+    );
+  }
+
+  #tellDigest(): void {
+    const digest = this.#desk.digest();
+    if (sameDigest(digest, this.#toldDigest)) return;
+    this.#toldDigest = digest;
+    const bytes = new Uint8Array(8);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, digest.high);
+    view.setUint32(4, digest.low);
+    this.#desk.emit({ kind: 'digest', digest: bytes });
+  }
+
+  #rearm(): void {
+    const next = this.#desk.due.nextDue();
+    if (next === this.#toldTimer) return;
+    this.#toldTimer = next;
+    if (next === undefined) this.#desk.emit({ kind: 'stop-timer' });
+    else this.#desk.emit({ kind: 'start-timer', after: ms(Math.max(0, next - this.#desk.now)) });
+  }
+}
+
+export interface ElectionProgress {
+  readonly phase: 'starting' | 'settled' | 'waking' | 'stopped';
+  readonly holding: number;
+  /** Of those, served here only until somebody takes them. */
+  readonly handingOver: number;
+  /** Half or fewer of the members are heard. */
+  readonly weak: boolean;
+}

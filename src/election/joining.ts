@@ -1,0 +1,145 @@
+import { ms, seconds } from '../base/clock.ts';
+import { type Claim, EMPTY_DIGEST, sameDigest } from './claim.ts';
+import type { Desk } from './desk.ts';
+import { hearClaim, tellOwn } from './merging.ts';
+import { inParts } from './outbox.ts';
+import { Parts } from './parts.ts';
+import type { Peer } from './peers.ts';
+import type { Message } from './wire/message.ts';
+
+/**
+ * Taking part, at the start and after a pause. A speaker that starts asks a settled member for the table and is silent until it has
+ * it; where nobody is settled, until the settle time is over. A speaker that slept holds what it held, mute, until a settled
+ * member confirms its claims or tells what happened to them; who was declared dead meanwhile gives all up and is as at the start.
+ */
+
+/** A member that does not answer is not asked alone for longer. */
+const ASK_AGAIN = ms(300);
+/** Members that a waking process asks at once: the first answer counts. */
+const ASK_AT_ONCE = 3;
+/** How much longer than the pause a death may lie back: until the timers of the others expired, and on its way. */
+const SLACK = seconds(1);
+
+type Table = Extract<Message, { kind: 'table' }>;
+
+export class Joining {
+  readonly #parts = new Parts();
+  #asleep = 0;
+  #asked = 0;
+  /** A table with parts missing, or an answer, is awaited. */
+  #waiting = false;
+  /** So often the settle time was prolonged for somebody settled that did not answer. */
+  #patience = 0;
+
+  start(desk: Desk): void {
+    desk.phase = 'starting';
+    this.#patience = 3;
+    desk.due.set('settle', ms(desk.now + desk.config.settleTime));
+  }
+
+  woke(desk: Desk, gap: number): void {
+    if (desk.phase === 'stopped') return;
+    if (desk.phase === 'starting') {
+      // What was received of the table is as good as before; what was missed is asked for again.
+      this.start(desk);
+      this.ask(desk);
+      return;
+    }
+    if (desk.phase === 'settled') desk.emit({ kind: 'mute' });
+    desk.phase = 'waking';
+    this.#asleep = Math.max(1, Math.ceil(gap) + this.#asleep);
+    this.#patience = 0;
+    desk.due.set('settle', ms(desk.now + desk.config.settleTime));
+    this.ask(desk);
+  }
+
+  /** The timer `ask`, or a member has become settled. */
+  ask(desk: Desk): void {
+    const settled = desk.peers.living().filter(({ settled: is }) => is);
+    if (desk.phase === 'settled' || desk.phase === 'stopped' || settled.length === 0) {
+      this.#waiting = false;
+      return;
+    }
+    const digest = this.#asleep > 0 ? desk.table.digestOf(desk.config.instance) : EMPTY_DIGEST;
+    const count = this.#asleep > 0 ? Math.min(ASK_AT_ONCE, settled.length) : 1;
+    for (let i = 0; i < count; i++) {
+      const { node } = settled[this.#asked++ % settled.length]!;
+      desk.outbox.message(node, { kind: 'ask', asleep: this.#asleep, digest });
+    }
+    this.#waiting = true;
+    desk.due.set('ask', ms(desk.now + ASK_AGAIN));
+  }
+
+  peerSettled(desk: Desk): void {
+    if (desk.phase !== 'settled' && !this.#waiting) this.ask(desk);
+  }
+
+  /** The timer `settle`: nobody told us anything. */
+  expired(desk: Desk): void {
+    if (desk.phase !== 'starting' && desk.phase !== 'waking') return;
+    const somebody = desk.peers.living().some(({ settled }) => settled);
+    // A waking process asks for as long as its members seem to live: if they do not answer they will soon not.
+    if (somebody && (desk.phase === 'waking' || this.#patience-- > 0)) {
+      desk.due.set('settle', ms(desk.now + desk.config.settleTime));
+      return;
+    }
+    this.#settle(desk, 'time', true);
+  }
+
+  hearTable(desk: Desk, from: Peer, { part, standing, strong, claims }: Table): void {
+    if (desk.phase !== 'starting' && desk.phase !== 'waking') return;
+    for (const claim of claims) hearClaim(desk, claim, 0);
+    if (standing === 'void') this.void(desk);
+    if (!this.#parts.complete(from.instance, part)) return;
+    this.#settle(desk, 'table', strong);
+  }
+
+  /** We were declared dead while we slept: what we held is not ours any more. */
+  void(desk: Desk): void {
+    if (desk.phase !== 'waking') return;
+    desk.emit({ kind: 'notice', notice: { kind: 'woke', standing: 'void' } });
+    for (const record of [...desk.holding]) desk.vacate(record, 'declared-dead', 'yield');
+  }
+
+  #settle(desk: Desk, by: 'table' | 'time', amongStrong: boolean): void {
+    const { phase } = desk;
+    desk.phase = 'settled';
+    this.#asleep = 0;
+    this.#waiting = false;
+    desk.due.delete('settle');
+    desk.due.delete('ask');
+    if (phase === 'starting') {
+      const unsure = by === 'time' && desk.peers.living().length === 0;
+      desk.quorum.begin(amongStrong && !unsure);
+      desk.emit({ kind: 'notice', notice: { kind: 'settled', by } });
+    } else {
+      desk.emit({ kind: 'unmute' });
+      desk.emit({ kind: 'notice', notice: { kind: 'woke', standing: by === 'table' ? 'confirmed' : 'alone' } });
+      for (const { node } of desk.peers.living()) tellOwn(desk, node);
+    }
+    desk.tellFacts('all-members');
+    desk.lookAtAll();
+  }
+}
+
+export function answerAsk(desk: Desk, from: Peer, { asleep, digest }: Extract<Message, { kind: 'ask' }>): void {
+  if (desk.phase !== 'settled') return;
+  const { diedAt, instance, node } = from;
+  const died = asleep > 0 && diedAt !== undefined && desk.now - diedAt <= asleep + SLACK;
+  const known = asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
+  const standing = died ? 'void' : known ? 'confirmed' : 'joining';
+  const claims: Claim[] = [];
+  if (!known)
+    for (const record of desk.table.records())
+      for (const claim of record.claims) if (claim.instance !== instance) claims.push(claim);
+  claims.sort((a, b) => (a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : 0));
+  const strong = !desk.quorum.weak;
+  for (const message of inParts(claims, desk.nextSequence(), (part, list) => ({
+    kind: 'table',
+    part,
+    standing,
+    strong,
+    claims: list,
+  })))
+    desk.outbox.message(node, message);
+}
