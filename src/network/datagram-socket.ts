@@ -34,8 +34,9 @@ class NodeDatagrams implements DatagramNetwork {
     const { family } = local.address;
     const socket = openSocket(family, RECEIVE_BUFFER);
     try {
+      const listening = once(socket, 'listening');
       socket.bind({ port: local.port, address: formatIpAddress(local.address), exclusive: true });
-      await once(socket, 'listening');
+      await listening;
     } catch (thrown) {
       socket.close();
       return malformed(networkError(thrown, `receive UDP at ${nameOf(local)}`));
@@ -118,7 +119,7 @@ class NodeDatagramSocket implements DatagramSocket {
 const openSocket = (family: IpFamily, recvBufferSize?: number): Socket =>
   createSocket({
     type: family === 'ipv4' ? 'udp4' : 'udp6',
-    ipv6Only: true,
+    ipv6Only: family === 'ipv6',
     lookup: (host, _options, found) => found(null, host, family === 'ipv4' ? 4 : 6),
     ...(recvBufferSize === undefined ? {} : { recvBufferSize }),
   });
