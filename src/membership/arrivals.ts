@@ -87,7 +87,9 @@ export class Arrivals {
   #accept(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
     const before = peer.member?.instance === instance ? peer.member : undefined;
     const wasLive = before !== undefined && isLive(peer);
-    const incarnation = Math.max(self.incarnation, before?.incarnation ?? 0);
+    // Who was dead returns as the incarnation that it will have once it is told so: no late rumour of that death counts.
+    if (!wasLive) peer.diedAs = before?.status === 'dead' ? before.incarnation : -1;
+    const incarnation = Math.max(self.incarnation, before?.incarnation ?? 0, peer.diedAs + 1);
     const member: Member = { node: self.node, instance, incarnation, addresses: self.addresses, status: 'alive' };
     peer.path = from;
     peer.heardAt = this.#desk.now;

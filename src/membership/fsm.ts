@@ -271,8 +271,8 @@ export class Membership {
     if (member === undefined) return;
     if (message.state.incarnation > member.incarnation) desk.change(peer, { incarnation: message.state.incarnation });
     // It missed that it was thought dead.
-    if (message.state.incarnation < member.incarnation) {
-      const dead = { ...member, incarnation: member.incarnation - 1, status: 'dead', confirmed: false } as const;
+    if (message.state.incarnation <= peer.diedAs) {
+      const dead = { ...member, incarnation: peer.diedAs, status: 'dead', confirmed: false } as const;
       desk.transmit(peer, [{ kind: 'updates', updates: [dead] }]);
     }
     if (this.#asking && message.kind === 'ack') {

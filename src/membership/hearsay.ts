@@ -21,6 +21,8 @@ export class Hearsay {
   readonly #suspicions: Suspicions;
   readonly #probing: Probing;
   readonly #greeter: Greeter;
+  /** The latest incarnation of ours that somebody called dead. */
+  #diedAs = -1;
 
   constructor(desk: Desk, gossip: Gossip, suspicions: Suspicions, probing: Probing, greeter: Greeter) {
     this.#desk = desk;
@@ -64,13 +66,14 @@ export class Hearsay {
   #aboutUs(update: MemberUpdate, from: Peer): void {
     const { config, incarnation } = this.#desk;
     if (update.instance !== config.instance || update.status === 'alive' || update.status === 'left') return;
-    const news = update.incarnation >= incarnation;
-    if (news) this.#desk.refute(update.incarnation);
+    if (update.incarnation >= incarnation) this.#desk.refute(update.incarnation);
     const alive = this.#desk.selfUpdate('alive');
     this.#desk.transmit(from, [{ kind: 'updates', updates: [alive] }]);
-    if (update.status !== 'dead') return;
-    if (news) this.#gossip.add(alive);
-    if (news && from.member !== undefined) this.#desk.emit({ kind: 'standing', by: from.member, standing: 'void' });
+    // An incarnation dies once, however many say so and however late.
+    if (update.status !== 'dead' || update.incarnation <= this.#diedAs) return;
+    this.#diedAs = update.incarnation;
+    this.#gossip.add(alive);
+    if (from.member !== undefined) this.#desk.emit({ kind: 'standing', by: from.member, standing: 'void' });
   }
 
   #saidToBeDead(peer: Peer, update: MemberUpdate, from: Peer): void {

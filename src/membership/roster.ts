@@ -23,6 +23,8 @@ export interface Peer {
   /** When anything of the current instance arrived that also shows that it hears. */
   heardAt: Milliseconds;
   greetedAt: Milliseconds;
+  /** The incarnation of the current instance that was dead here, and came back; -1: none. */
+  diedAs: number;
 }
 
 /**
@@ -87,6 +89,7 @@ export class Roster {
       path: undefined,
       heardAt: never,
       greetedAt: never,
+      diedAs: -1,
     };
     this.#peers.set(node, peer);
     const place = Math.floor(this.#random.fraction() * (this.#order.length + 1));

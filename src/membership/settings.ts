@@ -42,8 +42,8 @@ export const TELLS = 6;
 export const WORST_HEALTH = 8;
 
 /** Up to so many members are told of a death or a departure directly; above, whoever hears it passes it on. */
-export const MOST_TOLD_DIRECTLY = 64;
-export const PASSED_ON_TO = 4;
+export const MOST_TOLD_DIRECTLY = 128;
+export const PASSED_ON_TO = 6;
 /** In one probe or answer. */
 export const PIGGYBACKED = 6;
 

@@ -19,7 +19,7 @@ export interface SimulatedDatagram {
 }
 
 export type MembershipNetwork = SimulatedNetwork<SimulatedDatagram>;
-type Report = Exclude<MembershipEffect, { kind: 'transmit' | 'knock' | 'start-timer' | 'stop-timer' }>;
+export type MembershipReport = Exclude<MembershipEffect, { kind: 'transmit' | 'knock' | 'start-timer' | 'stop-timer' }>;
 type Step = MembershipEvent extends infer E ? (E extends MembershipEvent ? Omit<E, 'now'> : never) : never;
 
 export interface SimulatedSpeaker {
@@ -30,14 +30,14 @@ export interface SimulatedSpeaker {
   readonly seed: number;
   /** Some of its timers fire this many milliseconds late. */
   readonly late?: { readonly part: number; readonly by: number };
-  readonly onReport: (report: Report, node: MembershipNode) => void;
+  readonly onReport: (report: MembershipReport) => void;
 }
 
 const PORT = 7946;
 /** IPv4 and UDP. */
 const PACKET_HEADERS = 28;
 
-/** Node `n` is 10.0.0.0 + n; the name on the network is the address as a number. */
+/** Node n is at 10.0.0.0 + n, which the simulated network knows by the name of the node. */
 export const addressOf = (number: number): TransportAddress => ({
   address: ipAddress('ipv4', 0x0a00_0000n + BigInt(number)),
   port: PORT,
@@ -52,9 +52,9 @@ export class MembershipNode {
   readonly fsm: Membership;
   sent = 0;
   octets = 0;
-  /** Costs time; off until somebody wants to know. */
-  measuring = false;
   readonly #options: SimulatedSpeaker;
+  readonly #place: string;
+  #measuring = false;
   readonly #random;
   readonly #timers = new Map<TimerName, Scheduled>();
   readonly #seen = new Map<Instance, Set<number>>();
@@ -63,13 +63,28 @@ export class MembershipNode {
   #alive = true;
   #counter = 0;
 
+  /** At the address of that number, whatever its name. */
   constructor(options: SimulatedSpeaker, number: number) {
     const { node, profile, network, seed } = options;
+    this.#place = nameOf(number);
     this.#options = options;
     this.#random = seededRandom(seed);
     this.instance = instanceFromBytes(this.#random.bytes(INSTANCE));
-    this.fsm = new Membership({ node, instance: this.instance, addresses: [addressOf(number)], profile }, this.#random);
-    network.attach(node, (from, datagram) => this.#whenRunning(() => this.#received(from, datagram)));
+    const config = { node, instance: this.instance, addresses: [addressOf(number)], profile };
+    this.fsm = new Membership(config, this.#random);
+    network.attach(this.#place, (from, datagram) => this.#whenRunning(() => this.#received(from, datagram)));
+  }
+
+  /** Counts from now on, octets too, which costs time. */
+  measure(): void {
+    this.#measuring = true;
+    this.sent = 0;
+    this.octets = 0;
+  }
+
+  /** The names of those that run. */
+  timers(): readonly string[] {
+    return [...this.#timers.keys()];
   }
 
   step(event: Step): void {
@@ -81,7 +96,7 @@ export class MembershipNode {
   /** As if the power were cut. */
   die(): void {
     this.#alive = false;
-    this.#options.network.detach(this.#options.node);
+    this.#options.network.detach(this.#place);
     for (const timer of this.#timers.values()) this.#options.time.cancel(timer);
     this.#timers.clear();
   }
@@ -121,14 +136,14 @@ export class MembershipNode {
   }
 
   #perform(effect: MembershipEffect): void {
-    const { network, node, onReport } = this.#options;
+    const { network, onReport } = this.#options;
     switch (effect.kind) {
       case 'transmit': {
         const { to, receiver, messages } = effect;
         this.sent++;
-        if (this.measuring) this.octets += encodeMessages(messages).length + HEADER + TAG + PACKET_HEADERS;
+        if (this.#measuring) this.octets += encodeMessages(messages).length + HEADER + TAG + PACKET_HEADERS;
         const datagram = { sender: this.instance, receiver, counter: ++this.#counter, messages };
-        network.send(node, nameOf(Number(to.address.value - 0x0a00_0000n)), datagram);
+        network.send(this.#place, nameOf(Number(to.address.value - 0x0a00_0000n)), datagram);
         return;
       }
       case 'start-timer':
@@ -140,7 +155,7 @@ export class MembershipNode {
       case 'knock':
         return;
       default:
-        onReport(effect, this);
+        onReport(effect);
     }
   }
 
