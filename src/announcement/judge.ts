@@ -47,7 +47,11 @@ export function announcementJudge(): (input: AnnouncementInput) => readonly Addr
   let verdicts: readonly AddressVerdict[] = [];
 
   return (input) => {
-    if (ground === undefined || !sameGround(ground.facts, input)) ground = groundOf(input);
+    if (ground === undefined || !sameGround(ground.facts, input)) {
+      const { config, nodes, ignoreExcludeLb } = input;
+      // No more than that: the ground lives long, and would keep the Services of this pass alive.
+      ground = groundOf({ config, nodes, ignoreExcludeLb });
+    }
     let changed = false;
     if (asked?.services !== input.services || asked.loadBalancerClass !== input.loadBalancerClass) {
       seats = seatsOf(input, seats);

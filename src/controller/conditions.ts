@@ -31,19 +31,25 @@ export interface AddressNews {
   readonly message: string | undefined;
 }
 
-/** The best that any speaker says about each address. */
-export function newsOf(reports: readonly SpeakerReport[]): ReadonlyMap<string, AddressNews> {
+/** The best that any speaker says about each address; news that are none are the same object as before. */
+export function newsOf(
+  reports: readonly SpeakerReport[],
+  before: ReadonlyMap<string, AddressNews> = new Map(),
+): ReadonlyMap<string, AddressNews> {
   const order = ['announced', 'refused', 'probing', 'prepared'];
   const news = new Map<string, AddressNews>();
   for (const report of reports) {
     for (const { address, state, reason, message } of report.addresses) {
       const known = news.get(address);
       if (known === undefined || order.indexOf(state) < order.indexOf(known.state))
-        news.set(address, { state, reason, message });
+        news.set(address, sameNews(before.get(address), { state, reason, message }));
     }
   }
   return news;
 }
+
+const sameNews = (before: AddressNews | undefined, now: AddressNews): AddressNews =>
+  before?.state === now.state && before.reason === now.reason && before.message === now.message ? before : now;
 
 /** True when every address of the Service is announced, be it against a rival; else the first that is not says why. */
 export function announcedCondition(

@@ -1,27 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Allocation } from '../allocation/allocation.ts';
 import type { AllocationDecision } from '../allocation/decision.ts';
 import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { ms } from '../base/clock.ts';
+import { compact } from '../base/compact.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type {
-  ClusterReader,
-  ClusterWriter,
-  ObjectLists,
-  ReportBoard,
-  ServiceStatus,
-  SpeakerReport,
-} from '../cluster/ports.ts';
+import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus, SpeakerReport } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
-import { inventoryTaker } from '../inventory/take.ts';
+import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import { type AddressNews, allocatedCondition, announcedCondition, newsOf } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { problemLog } from './problem-log.ts';
@@ -42,12 +37,14 @@ export interface ControllerDeps {
   readonly node: string;
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
+  /** Shared with whoever else looks at the same cluster in this process. */
+  readonly takeInventory?: InventoryTaker | undefined;
 }
 
 interface Decided extends Standing {
   /** What the conditions were made of: verdict and news of each address. */
   readonly known: readonly unknown[];
-  readonly written: string;
+  readonly status: ServiceStatus;
 }
 
 export class Controller {
@@ -55,7 +52,7 @@ export class Controller {
   readonly #loop: ReconcileLoop;
   readonly #writes: StatusWrites;
   readonly #configuration: Configuration;
-  readonly #takeInventory: (lists: ObjectLists) => Inventory;
+  readonly #takeInventory: InventoryTaker;
   readonly #judge = announcementJudge();
   readonly #allocation = new Allocation();
   readonly #tellProblems: (problems: readonly Problem[]) => void;
@@ -70,7 +67,7 @@ export class Controller {
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
-    this.#takeInventory = inventoryTaker(deps.node);
+    this.#takeInventory = deps.takeInventory ?? inventoryTaker(deps.node);
     this.#configuration = new Configuration(cluster, logger);
     this.#writes = new StatusWrites(deps);
     this.#tellProblems = problemLog(logger);
@@ -140,18 +137,19 @@ export class Controller {
     const decided = new Map<ServiceKey, Decided>();
     for (const decision of decisions) {
       const before = this.#decided.get(decision.service);
-      const known = decision.addresses.map(formatIpAddress).flatMap((text) => [verdictOf.get(text), news.get(text)]);
+      const known = compact(
+        decision.addresses.map(formatIpAddress).flatMap((text) => [verdictOf.get(text), news.get(text)]),
+      );
       // Of 10,000 Services all but a few are as they were: those cost no more than this comparison.
       if (before?.decision === decision && known.every((value, i) => value === before.known[i])) {
         decided.set(decision.service, before);
         continue;
       }
       const status = statusOf(decision, verdictOf, news);
-      const written = JSON.stringify(status);
-      const after: Decided = { decision, conditions: status.conditions, known, written };
+      const after: Decided = { decision, conditions: status.conditions, known, status };
       this.#tellEvents(before, after);
       decided.set(decision.service, after);
-      if (before?.written === written) continue;
+      if (before !== undefined && isDeepStrictEqual(before.status, status)) continue;
       const [namespace, name] = splitKey(decision.service);
       this.#writes.want(namespace, name, status);
     }
@@ -160,7 +158,7 @@ export class Controller {
 
   #newsOfSpeakers(): ReadonlyMap<string, AddressNews> {
     const reports = this.#deps.cluster.reports();
-    if (reports !== this.#reports) this.#news = newsOf(reports);
+    if (reports !== this.#reports) this.#news = newsOf(reports, this.#news);
     this.#reports = reports;
     return this.#news;
   }
@@ -198,9 +196,9 @@ function statusOf(
   // Not ours any more: our conditions go with the address.
   if (decision.reason === 'not-load-balancer' || decision.reason === 'other-class')
     return { ingress: [], pool: undefined, conditions: [] };
-  const conditions = [allocatedCondition(decision)];
-  if (addresses.length > 0)
-    conditions.push(announcedCondition(addresses, (address) => verdictOf.get(formatIpAddress(address)), news));
+  const allocated = allocatedCondition(decision);
+  const announced = announcedCondition(addresses, (address) => verdictOf.get(formatIpAddress(address)), news);
+  const conditions = addresses.length > 0 ? [allocated, announced] : [allocated];
   return { ingress: addresses.map(formatIpAddress), pool, conditions };
 }
 

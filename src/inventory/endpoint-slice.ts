@@ -1,3 +1,4 @@
+import { compact } from '../base/compact.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -24,8 +25,8 @@ export function readEndpointSlice(object: ClusterObject): EndpointSlice {
   const usable = reader.text('addressType') !== 'FQDN';
   return {
     service: name === undefined || name === '' ? undefined : serviceKey(object.namespace, name),
-    endpoints: usable ? reader.list('endpoints').flatMap(readEndpoint) : [],
-    problems,
+    endpoints: compact(usable ? reader.list('endpoints').flatMap(readEndpoint) : []),
+    problems: compact(problems),
   };
 }
 

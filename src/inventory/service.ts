@@ -1,3 +1,4 @@
+import { compact } from '../base/compact.ts';
 import { type IpAddress, type IpFamily, parseIpAddress, sameIpAddress } from '../base/ip-address.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
@@ -51,20 +52,20 @@ export function readService(object: ClusterObject): {
     loadBalancerClass: spec.text('loadBalancerClass') || undefined,
     headless: clusterIPs.includes('None'),
     ...readFamilies(spec, clusterIPs, wantedAddresses.length > 0 ? wantedAddresses : assigned),
-    ports: spec.list('ports').flatMap(readPort),
+    ports: compact(spec.list('ports').flatMap(readPort)),
     externalTrafficPolicy: trafficPolicy,
     backendKey: trafficPolicy === 'Local' ? selectorText(spec) : '',
-    wantedAddresses,
+    wantedAddresses: compact(wantedAddresses),
     wantedPool: findAnnotation(annotations, 'address-pool')?.value || undefined,
     sharingKey: findAnnotation(annotations, 'allow-shared-ip')?.value || undefined,
-    assigned,
+    assigned: compact(assigned),
     assignedPool: findAnnotation(annotations, 'ip-allocated-from-pool')?.value || undefined,
     healthCheckNodePort: spec.integer('healthCheckNodePort') || undefined,
     invalid: problems[harmless]?.message,
     // Last, since nothing that is wrong with it concerns the addresses themselves.
     moveTo: readMoveRequest(annotations),
   };
-  return { service, problems };
+  return { service, problems: compact(problems) };
 }
 
 const textList = (text: string | undefined): string[] => (text === undefined || text === '' ? [] : [text]);

@@ -27,7 +27,7 @@ import type { ServiceKey, ServiceRequest } from './service-request.ts';
  * Makes a taker with a memory of its own; call it on each pass with the reader's current lists. It never throws.
  * `soleNode`: what the one node is called where there are no Node objects at all (a folder in front of plain servers).
  */
-export function inventoryTaker(soleNode?: string): (lists: ObjectLists) => Inventory {
+export function inventoryTaker(soleNode?: string): InventoryTaker {
   const takeServices = onceFor(serviceReader());
   const takeEndpoints = onceFor(endpointReader());
   const takeNodes = onceFor(nodeReader(soleNode));
@@ -52,6 +52,8 @@ export function inventoryTaker(soleNode?: string): (lists: ObjectLists) => Inven
     return take(services, takeEndpoints(lists.EndpointSlice), takeNodes(lists.Node), namespaces);
   };
 }
+
+export type InventoryTaker = (lists: ObjectLists) => Inventory;
 
 interface Part<K, V> {
   readonly values: ReadonlyMap<K, V>;
@@ -80,12 +82,17 @@ function remembered<V>(read: (object: ClusterObject) => V): (object: ClusterObje
 }
 
 function serviceReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, ServiceRequest> {
-  const read = remembered(readService);
+  let memory = new Map<ClusterObject, ReturnType<typeof readService>>();
   return (objects) => {
+    // Not by weak references: the cluster may keep the object that its status was merged into.
+    const before = memory;
+    memory = new Map();
     const values = new Map<ServiceKey, ServiceRequest>();
     const problems: Problem[] = [];
     for (const object of objects) {
-      const { service, problems: found } = read(object);
+      const known = before.get(object) ?? readService(object);
+      memory.set(object, known);
+      const { service, problems: found } = known;
       values.set(service.key, service);
       problems.push(...found);
     }

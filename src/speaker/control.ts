@@ -6,12 +6,11 @@ import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ObjectLists, ReportBoard } from '../cluster/ports.ts';
+import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
-import type { Inventory } from '../inventory/inventory.ts';
 import type { ClusterNode } from '../inventory/node.ts';
-import { inventoryTaker } from '../inventory/take.ts';
+import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
 import { speakerReportEntry } from './speaker-report.ts';
 
@@ -28,15 +27,19 @@ export interface ControlDeps {
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
   readonly toWire: (message: ToWire) => void;
+  /** Shared with whoever else looks at the same cluster in this process. */
+  readonly takeInventory?: InventoryTaker | undefined;
 }
 
 /** Reports of many addresses at once become one write; short enough that `kubectl wait` does not notice. */
 const REPORT_DELAY = ms(20);
+/** A report has all addresses in it; making reports takes no more than a tenth of the thread. */
+const REPORT_SHARE = 10;
 
 export class Control {
   readonly #deps: ControlDeps;
   readonly #loop: ReconcileLoop;
-  readonly #takeInventory: (lists: ObjectLists) => Inventory;
+  readonly #takeInventory: InventoryTaker;
   readonly #judge = announcementJudge();
   readonly #unsubscribe: () => void;
   readonly #wire = new Map<string, WireAddressReport>();
@@ -45,12 +48,13 @@ export class Control {
   #config: Config | undefined;
   #layer2Settings = '';
   #publishing: Timer | undefined;
+  #reportDelay = REPORT_DELAY;
   #unknownNodeTold = false;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
-    this.#takeInventory = inventoryTaker(deps.node);
+    this.#takeInventory = deps.takeInventory ?? inventoryTaker(deps.node);
     this.#loop = new ReconcileLoop(
       'speaker',
       clock,
@@ -72,9 +76,11 @@ export class Control {
     for (const address of message.removed) this.#wire.delete(formatIpAddress(address));
     for (const report of message.changed) this.#wire.set(formatIpAddress(report.address), report);
     const { clock } = this.#deps;
-    this.#publishing ??= clock.startTimer('report', REPORT_DELAY, () => {
+    this.#publishing ??= clock.startTimer('report', this.#reportDelay, () => {
       this.#publishing = undefined;
+      const started = clock.now();
       this.#publish();
+      this.#reportDelay = ms(Math.max(REPORT_DELAY, REPORT_SHARE * (clock.now() - started)));
     });
   }
 

@@ -12,12 +12,11 @@ export function speakerReportEntry(
   const { layer2 } = report;
   if (report.holder !== node || layer2 === undefined) return undefined;
   const address = formatIpAddress(report.address);
-  const plain = { address, reason: undefined, message: undefined };
   switch (layer2.kind) {
     case 'announced':
     case 'prepared':
     case 'probing':
-      return { ...plain, state: layer2.kind };
+      return { address, state: layer2.kind, reason: undefined, message: undefined };
     case 'no-interface':
       return {
         address,

@@ -3,6 +3,7 @@ import { type Clock, seconds } from '../base/clock.ts';
 import { environmentError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
+import type { InventoryTaker } from '../inventory/take.ts';
 import type { Layer2Counters } from '../layer2/driver.ts';
 import { Control, type ControlSnapshot } from './control.ts';
 import type { FromWire, ToWire, WireOptions } from './messages.ts';
@@ -18,6 +19,7 @@ export interface SpeakerDeps extends WireOptions {
   readonly logger: Logger;
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
+  readonly takeInventory?: InventoryTaker | undefined;
   /** The wire thread ended although nobody asked it to: the process must not go on as if it announced. */
   readonly onLost: (error: Error) => void;
 }

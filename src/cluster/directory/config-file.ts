@@ -7,11 +7,14 @@ import { type ParsedManifest, parseManifest } from './parse.ts';
  */
 export function parseConfigFile(file: string, text: string, known: ParsedManifest['documents']): ParsedManifest {
   const manifest = parseManifest(file, text, known);
-  const bare = manifest.documents.size > 0 && manifest.objects.length === 0 && !manifest.broken;
+  const bare = SAYS_SOMETHING.test(text) && manifest.objects.length === 0 && !manifest.broken;
   if (bare) return { ...manifest, objects: [configMapOf(file, text)], problems: [] };
   const found = manifest.objects.find((object) => object.kind === 'ConfigMap');
   return { ...manifest, objects: found === undefined ? [] : [{ ...found, ...IDENTITY }] };
 }
+
+/** A line that is not blank, no comment and no marker. */
+const SAYS_SOMETHING = /^(?!---|\.\.\.|%)\s*[^\s#]/m;
 
 const IDENTITY = { namespace: 'default', name: 'clarion' };
 

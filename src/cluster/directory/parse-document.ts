@@ -8,6 +8,7 @@ import {
   parseDocument as parseYamlDocument,
   visit,
 } from 'yaml';
+import { compact } from '../../base/compact.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ClusterObject } from '../ports.ts';
@@ -256,7 +257,7 @@ function gather(file: string, document: DocumentText, root: unknown, rootPlace: 
       broken: true,
     };
   if (root !== null && root !== undefined) add(root, rootPlace);
-  return { line: document.line, objects, problems, broken: false };
+  return { line: document.line, objects: compact(objects), problems: compact(problems), broken: false };
 }
 
 /** Also true of what contains itself (YAML's aliases allow that). Each shared part is looked at once. */

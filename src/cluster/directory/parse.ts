@@ -22,8 +22,14 @@ export const EMPTY_MANIFEST: ParsedManifest = { objects: [], problems: [], broke
 
 /** `file` is the name for problems. Never throws, whatever the text; `known` are documents of the same file from before. */
 export function parseManifest(file: string, text: string, known = EMPTY_MANIFEST.documents): ParsedManifest {
+  const cut = cutDocuments(text);
+  // Of a file with one document nothing is to be remembered: when the file changed, so did the document.
+  if (cut.length === 1) {
+    const { objects, problems, broken } = parseDocument(file, cut[0]!);
+    return { objects, problems, broken, documents: EMPTY_MANIFEST.documents };
+  }
   const documents = new Map<string, ParsedDocument>();
-  const parsed = cutDocuments(text).map((document) => {
+  const parsed = cut.map((document) => {
     const same = known.get(document.text);
     const result = same === undefined ? parseDocument(file, document) : moved(same, document.line);
     documents.set(document.text, result);

@@ -86,7 +86,8 @@ class Reader {
       if (!startsItem(line)) break;
       items.push(this.#item(line, depth));
     }
-    return items;
+    // Without the room to grow, which is most of what a short list weighs.
+    return items.slice();
   }
 
   #item(line: Line, depth: number): unknown {
@@ -120,18 +121,33 @@ function giveUp(): never {
   throw NOT_PLAIN;
 }
 
+const known = new Map<string, string>();
+const MOST_KNOWN = 1000;
+
+/**
+ * One string for each text that is often the same (TCP, EndpointSlice, a namespace), and a copy of every other: a part of
+ * a text keeps the whole text in memory.
+ */
+function own(text: string): string {
+  const same = known.get(text);
+  if (same !== undefined) return same;
+  const copy = Buffer.from(text, 'latin1').toString('latin1');
+  if (known.size < MOST_KNOWN && !/\d\d/.test(text)) known.set(copy, copy);
+  return copy;
+}
+
 /** YAML 1.2.2 §10.3.2 (core schema), as far as it is sure. */
 function scalar(text: string): unknown {
   const quoted = /^"([^"\\]*)"$/.exec(text) ?? /^'([^']*)'$/.exec(text);
-  if (quoted !== null) return quoted[1];
+  if (quoted?.[1] !== undefined) return own(quoted[1]);
   if (text === '{}') return {};
   if (text === '[]') return [];
   if (!/^[A-Za-z0-9/_][A-Za-z0-9 _./:+@=,()-]*$/.test(text) || text.includes(': ') || text.endsWith(':')) giveUp();
   if (/^[A-Za-z/_]/.test(text)) {
-    if (!SPECIAL.test(text)) return text;
+    if (!SPECIAL.test(text)) return own(text);
     return /^(?:true|True|TRUE)$/.test(text) ? true : /^(?:false|False|FALSE)$/.test(text) ? false : giveUp();
   }
   if (/^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text);
   // An address, a prefix, a time; what is left could be a number in one of many forms.
-  return /[:/]|\..*\./.test(text) ? text : giveUp();
+  return /[:/]|\..*\./.test(text) ? own(text) : giveUp();
 }
