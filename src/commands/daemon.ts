@@ -4,19 +4,12 @@ import { systemClock } from '../base/clock.ts';
 import { ExitCode, messageOf, usageError } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
-import {
-  controllerSocketPath,
-  type DirectoryCluster,
-  nodeSocketPath,
-  openDirectory,
-} from '../cluster/directory/directory.ts';
+import { type DirectoryCluster, nodeSocketPath, openDirectory } from '../cluster/directory/directory.ts';
 import { runLease } from '../cluster/lease-driver.ts';
-import { listObjects } from '../cluster/object-lists.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
-import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
 import { giveBackMemory } from './give-back-memory.ts';
 import { version } from './version.ts';
@@ -85,30 +78,10 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
       : undefined;
     if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
     await speaking;
-    const status = new StatusServer({
-      ...parts,
-      healthy: all(parts.healthy),
-      ready: all(parts.ready),
-      status: (query) =>
-        statusReport(
-          {
-            node,
-            version,
-            time: systemClock.wallTime(),
-            controller: parts.controllerFacts?.(),
-            speaker: parts.speakerFacts?.(),
-          },
-          query,
-        ),
-      logger,
-    });
+    const status = new StatusServer({ ...parts, healthy: all(parts.healthy), ready: all(parts.ready), logger });
     parts.stops.push(() => status.stop());
     if (statusPort !== 0) await status.listen(statusPort);
-    await listenOnSocket(
-      status,
-      () => (roles.speaker ? nodeSocketPath : controllerSocketPath)(directory, node),
-      logger,
-    );
+    if (roles.speaker) await listenOnSocket(status, directory, node, logger);
     parts.stops.push(giveBackMemory(systemClock));
     logger.info('started', { version, ...roles, directory });
     process.exitCode = await ended.exitCode;
@@ -119,12 +92,12 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
 }
 
 /** A folder that cannot be written has no socket; its addresses are announced all the same. */
-async function listenOnSocket(status: StatusServer, socketPath: () => string, logger: Logger): Promise<void> {
+async function listenOnSocket(status: StatusServer, directory: string, node: string, logger: Logger): Promise<void> {
   let path: string;
   try {
-    path = socketPath();
+    path = nodeSocketPath(directory, node);
   } catch (thrown) {
-    const where = 'the socket for commands';
+    const where = `the socket of node ${node}`;
     logger.warn('status server not started; everything else goes on', { where, why: messageOf(thrown) });
     return;
   }
@@ -137,8 +110,6 @@ interface Parts {
   readonly healthy: Check[];
   readonly ready: Check[];
   readonly metrics: Metrics;
-  controllerFacts?: () => StatusFacts['controller'];
-  speakerFacts?: () => StatusFacts['speaker'];
 }
 
 function startController(
@@ -169,7 +140,6 @@ function startController(
   };
   parts.stops.push(deactivate);
   parts.metrics.controller(() => controller?.snapshot());
-  parts.controllerFacts = () => controller?.snapshot() ?? 'standby';
   parts.ready.push(() => (controller === undefined || controller.snapshot().effective ? [] : ['no pass finished yet']));
   // A standalone process is the only one of its folder by contract; of several controllers one is active.
   if (roles.speaker) {
@@ -215,7 +185,6 @@ async function startSpeaker(
     },
   });
   parts.stops.push(() => speaker.stop());
-  parts.speakerFacts = () => ({ ...speaker.snapshot(), nodes: takeInventory(listObjects(cluster)).nodes });
   parts.metrics.speaker(async () => ({ ...speaker.snapshot(), layer2: await speaker.ping() }));
   parts.healthy.push(async () => ((await speaker.ping()) === undefined ? ['the wire thread does not answer'] : []));
   parts.ready.push(() => (speaker.snapshot().configured ? [] : ['no configuration has been published yet']));
