@@ -27,6 +27,8 @@ export interface AddressRecord {
   taking: Taking | undefined;
   /** Somebody asks for it, or it is better placed there. */
   wish: { readonly to: string; readonly why: 'stale-view' | 'rebalance' } | undefined;
+  /** A term above that of the holder, and when the holder is told of it. */
+  hint: { readonly term: number; readonly at: Milliseconds } | undefined;
   lastBurst: Milliseconds | undefined;
 }
 
@@ -140,6 +142,7 @@ const newRecord = (address: IpAddress, text: string): AddressRecord => ({
   handOver: undefined,
   taking: undefined,
   wish: undefined,
+  hint: undefined,
   lastBurst: undefined,
 });
 

@@ -9,6 +9,7 @@ import { HandOvers } from './hand-over.ts';
 import { Outbox } from './outbox.ts';
 import { type Peer, Peers } from './peers.ts';
 import { Quorum } from './quorum.ts';
+import { Solitude } from './solitude.ts';
 
 /** Things to do at a time that concern no single address. */
 export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance';
@@ -28,6 +29,7 @@ export class Desk {
   readonly due = new DueQueue<AddressRecord | Chore>();
   readonly outbox = new Outbox();
   readonly handOvers = new HandOvers();
+  readonly solitude: Solitude;
   /** What this node holds by its own claims. */
   readonly holding = new Set<AddressRecord>();
   /** Told by others in this event, to be answered when it is clear who holds. */
@@ -39,7 +41,6 @@ export class Desk {
   facts: Facts = NO_FACTS;
   factsAt: Milliseconds = ms(0);
   reach = new Reachable([]);
-  heard: ReadonlySet<string> = new Set();
   leaving = false;
   perMinute: number | undefined;
   #sequence = 0;
@@ -49,6 +50,7 @@ export class Desk {
   constructor(config: ElectionConfig) {
     this.config = config;
     this.quorum = new Quorum(config.node);
+    this.solitude = new Solitude(config.settleTime);
     this.perMinute = config.rebalancePerMinute;
   }
 

@@ -30,7 +30,7 @@ export type ElectionEvent = { readonly now: Milliseconds } & (
       readonly set: readonly ElectionAddress[];
       readonly remove: readonly IpAddress[];
     }
-  /** `heard`: interfaces where a frame of somebody else was seen lately, or an ARP or NDP question answered. */
+  /** `heard`: interfaces where somebody else was heard just now, by a frame or an answer to an ARP or NDP question. Matters after `look-around` only. */
   | { readonly kind: 'own-facts'; readonly facts: Facts; readonly heard: ReadonlySet<string> }
   | { readonly kind: 'received'; readonly from: Member; readonly payload: Uint8Array }
   | { readonly kind: 'timer-fired' }
@@ -70,7 +70,7 @@ export type ElectionEffect =
   | { readonly kind: 'digest'; readonly digest: Uint8Array }
   /** Ask the address's own health check on this node, and tell by `checked`. */
   | { readonly kind: 'check'; readonly address: IpAddress }
-  /** No member is heard: find out on which interfaces anybody is, and tell by `own-facts`. */
+  /** No member is heard any more: find out on which interfaces anybody is, now and while it lasts, and tell by `own-facts`. */
   | { readonly kind: 'look-around' }
   | { readonly kind: 'holders'; readonly changed: readonly AddressState[] }
   | { readonly kind: 'handed-over'; readonly address: IpAddress; readonly to: string; readonly why: HandOverReason }

@@ -2,6 +2,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import { isLinkLocalIpv6, lastValueOf } from '../base/ip-address.ts';
 import { rangeOfPrefix } from '../base/ip-range.ts';
+import type { MacAddress } from '../base/mac-address.ts';
 import { prefixOf } from '../base/prefix.ts';
 
 /** What only the node itself knows. Sent to every member when it changes, and to each new member. */
@@ -18,6 +19,8 @@ export interface Facts {
 
 export interface FactInterface {
   readonly name: string;
+  /** By it a member is told from a stranger that answers for one of our addresses. */
+  readonly mac: MacAddress;
   /** Administratively up and with carrier. */
   readonly up: boolean;
   /** False: up, but it reaches nobody (see interface-liveness). */

@@ -67,6 +67,11 @@ export class Election {
     return record && stateOf(record);
   }
 
+  /** Whether a living member has an interface with this MAC. */
+  isMember(mac: string): boolean {
+    return this.#desk.peers.living().some(({ facts }) => facts?.interfaces.some((link) => link.mac === mac) === true);
+  }
+
   /** For status, and for the progress of drain and stop. */
   progress(): ElectionProgress {
     const { phase, holding, quorum } = this.#desk;
@@ -98,7 +103,7 @@ export class Election {
       case 'own-facts':
         desk.facts = event.facts;
         desk.factsAt = event.now;
-        desk.heard = event.heard;
+        desk.solitude.heard(event.heard, event.now);
         desk.reach = new Reachable(event.facts.interfaces);
         desk.tellFacts('all-members');
         this.#everythingChanged();
@@ -163,10 +168,7 @@ export class Election {
     if (peer.living === lived && replaced === undefined) return;
     this.#membersChangedAt = desk.now;
     if (peer.living) this.#joined(peer);
-    else {
-      desk.quorum.lost(peer.node, member.status === 'left');
-      if (desk.quorum.alone) desk.emit({ kind: 'look-around' });
-    }
+    else desk.quorum.lost(peer.node, member.status === 'left');
     desk.due.set('agree', ms(desk.now + AGREE_AFTER));
     for (const { record } of desk.table.claimsOf(peer.instance)) desk.unsettled.add(record);
     this.#everythingChanged();
@@ -345,6 +347,7 @@ export class Election {
   #finish(): void {
     const desk = this.#desk;
     if (desk.phase === 'stopped') return;
+    if (desk.solitude.note(desk.quorum.alone, desk.now)) desk.emit({ kind: 'look-around' });
     for (;;) {
       for (const record of desk.unsettled) {
         desk.unsettled.delete(record);

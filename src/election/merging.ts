@@ -35,6 +35,7 @@ export function hearClaim(desk: Desk, claim: Claim, sequence: number): void {
   const record = desk.table.record(claim.address);
   if (!isCurrent(desk, claim)) {
     record.seen = Math.max(record.seen, claim.term);
+    desk.unsettled.add(record);
     return;
   }
   if (!desk.table.merge(record, claim, sequence)) return;
@@ -56,9 +57,7 @@ export function answerClaim(desk: Desk, record: AddressRecord, claim: Claim): vo
   if (claim.phase === 'vacated') {
     // The loser is silent now: whoever still has it in a cache learns better.
     if (claim.cause === 'yielded' && holder !== undefined && desk.isMine(holder)) desk.announceAgain(record);
-  } else if (holder === claim) {
-    if (claim.term < record.seen) desk.outbox.term('terms', claim.node, { address: record.address, term: record.seen });
-  } else defend(desk, record, claim);
+  } else if (holder !== claim) defend(desk, record, claim);
 }
 
 /** Somebody knows of higher terms than the one that we hold by. */
@@ -66,9 +65,7 @@ export function hearTerms(desk: Desk, terms: readonly AddressTerm[]): void {
   for (const { address, term } of terms) {
     const record = desk.table.record(address);
     record.seen = Math.max(record.seen, term);
-    const own = desk.ownClaim(record);
-    if (own?.phase === 'held' && own.term < term && desk.holderOf(record) === own)
-      desk.claim(record, 'conflict', { weak: own.weak && desk.quorum.weak });
+    desk.unsettled.add(record);
   }
 }
 

@@ -23,11 +23,16 @@ export function look(desk: Desk, record: AddressRecord): void {
     record.vacantSince = undefined;
     desk.due.delete(record);
     if (desk.isMine(holder)) {
+      // Whatever had the higher term is not the holder: all shall see that.
+      if (desk.phase === 'settled' && holder.term < record.seen) reclaim(desk, record, holder);
       if (record.handOver !== undefined) keepTime(desk, record);
     } else {
       record.taking = record.taking?.from === holder.node ? record.taking : undefined;
       desk.setDuty(record, 'none');
-      askForIt(desk, record, holder);
+      if (desk.phase === 'settled') {
+        askForIt(desk, record, holder);
+        tellTerm(desk, record, holder);
+      }
     }
   }
 }
@@ -41,18 +46,21 @@ function giveWay(desk: Desk, record: AddressRecord, winner: Claim): void {
   else if (handOver !== undefined) desk.emit({ kind: 'handed-over', address, to: winner.node, why: handOver.why });
 }
 
-/** A rival claimed what this node holds, and loses. What was claimed before may be old news, so only equal or higher terms count as unheard of. */
+/** A rival claimed what this node holds, and loses. A lower term may be old news: whoever said it is told the claim that counts. */
 export function defend(desk: Desk, record: AddressRecord, rival: Claim): void {
   const own = desk.ownClaim(record);
   if (own?.phase !== 'held' || desk.holderOf(record) !== own) return;
+  desk.announceAgain(record);
   if (rival.term < own.term) {
     desk.outbox.claim(rival.node, own);
     return;
   }
-  desk.claim(record, 'conflict', { weak: own.weak && desk.quorum.weak });
-  desk.announceAgain(record);
+  reclaim(desk, record, own);
   conflict(desk, record, rival.node, true);
 }
+
+const reclaim = (desk: Desk, record: AddressRecord, own: Claim): void =>
+  desk.claim(record, 'conflict', { weak: own.weak && desk.quorum.weak });
 
 const conflict = (desk: Desk, { address }: AddressRecord, rival: string, won: boolean): void =>
   desk.emit({ kind: 'notice', notice: { kind: 'conflict', address, rival, won } });
@@ -172,7 +180,11 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
   if (!desk.quorum.alone) return true;
   const named = record.wanted?.candidates.find(({ node }) => node === desk.config.node)?.interfaces ?? [];
-  return desk.reach.serving(record.address, named).some((name) => desk.heard.has(name));
+  const from = desk.reach.serving(record.address, named).map((name) => desk.solitude.trustedFrom(name));
+  const earliest = Math.min(...from, Number.POSITIVE_INFINITY);
+  if (earliest <= desk.now) return true;
+  if (Number.isFinite(earliest)) desk.due.set(record, ms(earliest));
+  return false;
 }
 
 /** A holder whose view of the API is older than ours by more than this may not know that it should not hold. */
@@ -182,7 +194,7 @@ const ASK_AGAIN = seconds(1);
 
 function askForIt(desk: Desk, record: AddressRecord, holder: Claim): void {
   const { wanted, address } = record;
-  if (desk.phase !== 'settled' || wanted?.serving !== true) return;
+  if (wanted?.serving !== true) return;
   if (wanted.candidates.some(({ node }) => node === holder.node)) return;
   const peer = desk.peers.get(holder.node);
   if (peer?.facts === undefined || peer.facts.apiViewAge === 0) return;
@@ -193,6 +205,21 @@ function askForIt(desk: Desk, record: AddressRecord, holder: Claim): void {
     desk.outbox.term('requests', holder.node, { address, term: holder.term });
     desk.due.set(record, ms(desk.now + ASK_AGAIN));
   }
+}
+
+/** Time for the holder to hear of a higher term from whoever claimed it. */
+const HEARSAY = ms(200);
+
+/** The holder may not know of a higher term that was claimed where it did not hear it. */
+function tellTerm(desk: Desk, record: AddressRecord, holder: Claim): void {
+  const { seen, address } = record;
+  if (holder.term >= seen) record.hint = undefined;
+  else if (record.hint?.term !== seen) record.hint = { term: seen, at: ms(desk.now + HEARSAY) };
+  else if (record.hint.at <= desk.now) {
+    desk.outbox.term('terms', holder.node, { address, term: seen });
+    record.hint = { term: seen, at: ms(desk.now + ASK_AGAIN) };
+  }
+  if (record.hint !== undefined && !desk.due.has(record)) desk.due.set(record, record.hint.at);
 }
 
 /** The timer of the hand-over, which `look` may have taken away. */

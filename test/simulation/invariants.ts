@@ -15,7 +15,11 @@ export class Invariants {
   #disturbedAt = 0;
   #calmChecked = false;
 
-  constructor(readonly world: World) {}
+  readonly world: World;
+
+  constructor(world: World) {
+    this.world = world;
+  }
 
   /** Something happened from outside. */
   disturbed(): void {
@@ -46,7 +50,9 @@ export class Invariants {
     if (holders.length > 1) this.#fail(`1: ${text} has holders ${holders.join(', ')}`);
     const fresh = group.every(({ node }) => !this.world.stale.has(node));
     if (!fresh) return;
-    const able = group.filter(({ node }) => truth.candidates.some((one) => one.node === node));
+    const able = group.filter(
+      ({ node }) => truth.candidates.some((one) => one.node === node) && !this.world.unplugged.has(node),
+    );
     const cutOff = group.length === 1 && this.#isCutOff(group[0]!);
     if (truth.serving && able.length > 0 && holders.length === 0 && !cutOff)
       this.#fail(`2: nobody holds ${text}, and ${able.map(({ node }) => node).join(', ')} could`);
@@ -63,11 +69,14 @@ export class Invariants {
 
   /** 6: who slept says nothing until it was told something. */
   #checkWaking(): void {
-    for (const speaker of this.world.speakers.values())
-      if (!speaker.askedSince && speaker.answering.size > 0) {
-        const others = [...this.world.speakers.values()].some(({ node, state }) => node !== speaker.node && state === 'running' && this.world.hears(speaker.node, node));
-        if (others) this.#fail(`6: ${speaker.node} answers after waking, and has asked nobody`);
-      }
+    for (const speaker of this.world.speakers.values()) {
+      if (speaker.askedSince || speaker.answering.size === 0) continue;
+      const others = this.world.names.some(
+        (name) => name !== speaker.node && this.world.hears(speaker.node, name) && this.world.hears(name, speaker.node),
+      );
+      if (others) this.#fail(`6: ${speaker.node} answers after waking, and was told nothing`);
+      speaker.askedSince = true;
+    }
   }
 
   /** 1 */
@@ -86,7 +95,8 @@ export class Invariants {
         seen.add(key);
         const since = Math.max(this.#overlaps.get(key) ?? now, this.#connected.get(pair(node, other)) ?? now);
         this.#overlaps.set(key, since);
-        if (now - since > MOST_OVERLAP) this.#fail(`1: ${node} and ${other} hold ${text}, and have heard each other for ${now - since} ms`);
+        if (now - since > MOST_OVERLAP)
+          this.#fail(`1: ${node} and ${other} hold ${text}, and have heard each other for ${now - since} ms`);
       }
     for (const key of this.#overlaps.keys()) if (!seen.has(key)) this.#overlaps.delete(key);
   }
@@ -106,15 +116,19 @@ export class Invariants {
   /** Running speakers in groups where everybody hears everybody; others are in none. */
   #groups(): readonly (readonly Speaker[])[] {
     const running = [...this.world.speakers.values()].filter(({ state }) => state === 'running');
-    const both = (a: Speaker, b: Speaker): boolean => this.world.hears(a.node, b.node) && this.world.hears(b.node, a.node);
-    const none = (a: Speaker, b: Speaker): boolean => !this.world.hears(a.node, b.node) && !this.world.hears(b.node, a.node);
+    const both = (a: Speaker, b: Speaker): boolean =>
+      this.world.hears(a.node, b.node) && this.world.hears(b.node, a.node);
+    const none = (a: Speaker, b: Speaker): boolean =>
+      !this.world.hears(a.node, b.node) && !this.world.hears(b.node, a.node);
     const groups: Speaker[][] = [];
     for (const speaker of running) {
       const group = groups.find((members) => members.every((member) => both(member, speaker)));
       if (group === undefined) groups.push([speaker]);
       else group.push(speaker);
     }
-    const clean = groups.every((group) => groups.every((other) => group === other || group.every((a) => other.every((b) => none(a, b)))));
+    const clean = groups.every((group) =>
+      groups.every((other) => group === other || group.every((a) => other.every((b) => none(a, b)))),
+    );
     return clean ? groups : [];
   }
 
@@ -123,7 +137,9 @@ export class Invariants {
   }
 
   #fail(what: string): never {
-    throw new Error(`seed ${this.world.seed}, ${this.world.count} nodes, after ${(this.world.time.now / 1000).toFixed(3)} s: invariant ${what}\n${this.world.log.slice(-40).join('\n')}`);
+    throw new Error(
+      `seed ${this.world.seed}, ${this.world.count} nodes, after ${(this.world.time.now / 1000).toFixed(3)} s: invariant ${what}\n${this.world.log.slice(-40).join('\n')}`,
+    );
   }
 }
 

@@ -1,12 +1,13 @@
+import { ms } from '../../src/base/clock.ts';
 import type { IpAddress } from '../../src/base/ip-address.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
-import { ms } from '../../src/base/clock.ts';
+import type { MacAddress } from '../../src/base/mac-address.ts';
 import type { ElectionAddress } from '../../src/election/address.ts';
 import type { AddressState, ElectionEffect, ElectionEvent } from '../../src/election/events.ts';
 import type { FactInterface } from '../../src/election/facts.ts';
 import { Election } from '../../src/election/fsm.ts';
 import { DEFAULT_PROFILE } from '../../src/membership/settings.ts';
-import { addressOf, MembershipNode, type MembershipNetwork, seedsOf } from './membership-node.ts';
+import { addressOf, type MembershipNetwork, MembershipNode, seedsOf } from './membership-node.ts';
 import type { Scheduled, SimulatedTime } from './network-model.ts';
 
 type Step = ElectionEvent extends infer E ? (E extends ElectionEvent ? Omit<E, 'now'> : never) : never;
@@ -25,6 +26,7 @@ export const cable = (number: number, up = true): FactInterface => ({
   name: 'eth0',
   up,
   alive: true,
+  mac: '02:00:00:00:00:01' as MacAddress,
   physical: true,
   addresses: [{ address: addressOf(number).address, prefixLength: 8 }],
 });
@@ -205,6 +207,9 @@ export class Speaker {
       case 'digest':
         this.membership.step({ kind: 'payload-digest', digest: effect.digest });
         break;
+      case 'look-around':
+        this.#options.time.after(30, () => this.#tellFacts());
+        break;
       case 'emptied':
         this.emptied = true;
         break;
@@ -220,7 +225,8 @@ export class Speaker {
     const text = formatIpAddress(state.address);
     const before = this.states.get(text)?.holder?.term ?? 0;
     const term = state.holder?.term;
-    if (term !== undefined && term < before) throw new Error(`${this.node}: the term of ${text} fell from ${before} to ${term}`);
+    if (term !== undefined && term < before)
+      throw new Error(`${this.node}: the term of ${text} fell from ${before} to ${term}`);
     this.states.set(text, state.holder === undefined ? { ...state, holder: this.states.get(text)?.holder } : state);
   }
 

@@ -35,14 +35,17 @@ export class World {
   readonly stale = new Map<string, number>();
   /** Ordered pairs that do not hear each other: `from>to`. */
   readonly cuts = new Set<string>();
+  readonly unplugged = new Set<string>();
   readonly names: readonly string[];
   keepEffects = false;
   #starts = 0;
 
-  constructor(
-    readonly seed: number,
-    readonly count: number,
-  ) {
+  readonly seed: number;
+  readonly count: number;
+
+  constructor(seed: number, count: number) {
+    this.seed = seed;
+    this.count = count;
     this.random = seededRandom(seed);
     this.network = new SimulatedNetwork<SimulatedDatagram>(this.time, seededRandom(seed ^ 0x5eed));
     this.names = Array.from({ length: count }, (_, i) => nameOf(i + 1));
@@ -64,6 +67,7 @@ export class World {
     });
     this.speakers.set(name, speaker);
     this.tellLink(name);
+    speaker.apiView(this.stale.has(name) ? 1 : 0);
     if (this.truths.size > 0) speaker.want([...this.truths.values()].map((truth) => this.wantedBy(name, truth)));
     this.invariants.disturbed();
     return speaker;
@@ -108,14 +112,26 @@ export class World {
   freshen(name: string): void {
     if (!this.stale.delete(name)) return;
     const speaker = this.speakers.get(name);
-    const gone = [...(speaker?.states.values() ?? [])].map(({ address }) => address).filter((address) => !this.truths.has(formatIpAddress(address)));
-    speaker?.want([...this.truths.values()].map((truth) => this.wantedBy(name, truth)), gone);
+    const gone = [...(speaker?.states.values() ?? [])]
+      .map(({ address }) => address)
+      .filter((address) => !this.truths.has(formatIpAddress(address)));
+    speaker?.want(
+      [...this.truths.values()].map((truth) => this.wantedBy(name, truth)),
+      gone,
+    );
     speaker?.apiView(0);
     this.invariants.disturbed();
   }
 
-  wantedBy(name: string, { address, serving, candidates, move }: Truth): ElectionAddress {
-    return { address, serving, candidates: [...candidates], interfaces: [], parting: 'soft', ...(move === undefined ? {} : { move }) };
+  wantedBy(_node: string, { address, serving, candidates, move }: Truth): ElectionAddress {
+    return {
+      address,
+      serving,
+      candidates: [...candidates],
+      interfaces: [],
+      parting: 'soft',
+      ...(move === undefined ? {} : { move }),
+    };
   }
 
   part(left: readonly string[], right: readonly string[]): void {
@@ -130,6 +146,10 @@ export class World {
     this.cuts.add(`${from}>${to}`);
     this.network.cut(from, to);
     this.#linksChanged();
+  }
+
+  deafen(name: string): void {
+    for (const other of this.names) if (other !== name) this.cut(other, name);
   }
 
   mendAll(): void {
@@ -159,7 +179,8 @@ export class World {
   /** Whether a node sees frames of others on its link: of other nodes, since nobody else is in this world but a router beside most. */
   tellLink(name: string): void {
     const deaf = this.names.every((other) => other === name || this.cuts.has(`${other}>${name}`));
-    this.speakers.get(name)?.link([cable(this.names.indexOf(name) + 1)], !deaf);
+    const plugged = !this.unplugged.has(name);
+    this.speakers.get(name)?.link([cable(this.names.indexOf(name) + 1, plugged)], plugged && !deaf);
   }
 
   #linksChanged(): void {
@@ -170,9 +191,10 @@ export class World {
   #publish(tell: (name: string) => void, latest: number): void {
     this.invariants.disturbed();
     for (const name of this.names)
-      if (!this.stale.has(name)) this.time.after(latest * this.random.fraction(), () => {
-        if (!this.stale.has(name)) tell(name);
-      });
+      if (!this.stale.has(name))
+        this.time.after(latest * this.random.fraction(), () => {
+          if (!this.stale.has(name)) tell(name);
+        });
   }
 }
 

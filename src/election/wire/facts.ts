@@ -2,6 +2,7 @@ import type { ByteReader } from '../../base/byte-reader.ts';
 import type { ByteWriter } from '../../base/byte-writer.ts';
 import { ms } from '../../base/clock.ts';
 import { bitsOf } from '../../base/ip-address.ts';
+import { macAddressFromBytes, macAddressToBytes } from '../../base/mac-address.ts';
 import type { FactInterface, Facts } from '../facts.ts';
 import { ALIVE, DRAINING, IPV6, MAX_PAYLOAD, PHYSICAL, SETTLED, STRONG, UP } from './constants.ts';
 import { familyFlag, readAddress, readList, readText, writeAddress, writeList, writeText } from './fields.ts';
@@ -37,10 +38,11 @@ export function readFacts(reader: ByteReader, flags: number): Facts | undefined 
 }
 
 const sizeOf = ({ name, addresses }: FactInterface): number =>
-  4 + name.length + addresses.reduce((sum, { address }) => sum + 2 + bitsOf(address.family) / 8, 0);
+  10 + name.length + addresses.reduce((sum, { address }) => sum + 2 + bitsOf(address.family) / 8, 0);
 
-function writeInterface(writer: ByteWriter, { name, up, alive, physical, addresses }: FactInterface): void {
+function writeInterface(writer: ByteWriter, { name, mac, up, alive, physical, addresses }: FactInterface): void {
   writeText(writer, name);
+  writer.bytes(macAddressToBytes(mac));
   writer.uint8((up ? UP : 0) | (alive ? ALIVE : 0) | (physical ? PHYSICAL : 0));
   writeList(writer, addresses, (_, { address, prefixLength }) => {
     writer.uint8(familyFlag(address)).uint8(prefixLength);
@@ -50,11 +52,13 @@ function writeInterface(writer: ByteWriter, { name, up, alive, physical, address
 
 function readInterface(reader: ByteReader): FactInterface | undefined {
   const name = readText(reader);
+  const mac = reader.bytes(6);
   const flags = reader.uint8();
   const addresses = readList(reader, readInterfaceAddress);
-  if (name === undefined || addresses === undefined) return undefined;
+  if (name === undefined || addresses === undefined || mac.length !== 6) return undefined;
   return {
     name,
+    mac: macAddressFromBytes(mac),
     up: (flags & UP) !== 0,
     alive: (flags & ALIVE) !== 0,
     physical: (flags & PHYSICAL) !== 0,

@@ -1,0 +1,40 @@
+import { type Milliseconds, ms } from '../base/clock.ts';
+
+/** Who heard somebody on the link within this time after it lost all members has a link that works. */
+const AT_ONCE = ms(500);
+
+/**
+ * When this node hears no member: is it the others that are gone, or is it this node that is cut off? What was heard on the links
+ * before counts nothing. Heard at once, the link works. Heard only later, the link has come back and the members are
+ * likely to follow, so they get the settle time before anything that was theirs is claimed.
+ */
+export class Solitude {
+  readonly #patience: Milliseconds;
+  #since: Milliseconds | undefined;
+  /** Interfaces, with the time from which they show that others are gone. */
+  readonly #trusted = new Map<string, Milliseconds>();
+
+  constructor(patience: Milliseconds) {
+    this.#patience = patience;
+  }
+
+  /** True: it has just begun, so look around. */
+  note(alone: boolean, now: Milliseconds): boolean {
+    if (alone === (this.#since !== undefined)) return false;
+    this.#since = alone ? now : undefined;
+    this.#trusted.clear();
+    return alone;
+  }
+
+  heard(interfaces: ReadonlySet<string>, now: Milliseconds): void {
+    if (this.#since === undefined) return;
+    for (const name of this.#trusted.keys()) if (!interfaces.has(name)) this.#trusted.delete(name);
+    const from = now - this.#since <= AT_ONCE ? now : ms(now + this.#patience);
+    for (const name of interfaces) if (!this.#trusted.has(name)) this.#trusted.set(name, from);
+  }
+
+  /** Infinite: not as things are. */
+  trustedFrom(name: string): number {
+    return this.#trusted.get(name) ?? Number.POSITIVE_INFINITY;
+  }
+}
