@@ -94,6 +94,8 @@ export class FolderWatch {
     if (this.#closed) return;
     if (name === null) this.#schedule(ms(0));
     else this.#events.add(join(folder, name));
+    // Of a root that was renamed or removed the kernel tells just its own name; another folder may be in its place already.
+    if (folder === '' && name === basename(this.#options.root)) this.#schedule(ms(0));
     // After all events that are there by now, before anything else that waits.
     this.#flush ??= afterThisTurn(() => this.#handleEvents());
   }
