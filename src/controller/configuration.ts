@@ -12,15 +12,19 @@ import { type Judgement, judgeConfig } from '../config/judge.ts';
 export class Configuration {
   readonly #cluster: ClusterReader & ClusterWriter;
   readonly #logger: Logger;
+  readonly #again: () => void;
   #effective: EffectiveConfig | undefined;
   #published: EffectiveConfig | undefined;
   #source: ClusterObject | undefined;
   #judgement: Judgement | undefined;
   #choiceProblems: readonly Problem[] = [];
+  #failing = false;
 
-  constructor(cluster: ClusterReader & ClusterWriter, logger: Logger) {
+  /** `again`: asked for after a failure to publish, for another pass in a while. */
+  constructor(cluster: ClusterReader & ClusterWriter, logger: Logger, again: () => void) {
     this.#cluster = cluster;
     this.#logger = logger;
+    this.#again = again;
     this.#effective = this.#lastPublished();
     this.#published = this.#effective;
   }
@@ -58,10 +62,15 @@ export class Configuration {
   #publish(next: EffectiveConfig): void {
     this.#published = next;
     void this.#cluster.publishEffectiveConfig(encodeEffective(next)).then((outcome) => {
-      if (outcome.kind === 'done') return;
-      this.#logger.error('the effective configuration could not be published', { why: outcome.message });
-      // Tried again with the next pass; speakers go on with the one they have.
-      if (this.#published === next) this.#published = undefined;
+      const failing = outcome.kind !== 'done';
+      if (failing && !this.#failing)
+        this.#logger.error('the effective configuration could not be published', { why: outcome.message });
+      if (!failing && this.#failing) this.#logger.info('the effective configuration is published after all');
+      this.#failing = failing;
+      // Speakers go on with the one that they have.
+      if (!failing || this.#published !== next) return;
+      this.#published = undefined;
+      this.#again();
     });
   }
 

@@ -4,7 +4,7 @@ import type { AllocationDecision } from '../allocation/decision.ts';
 import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Clock, Timer } from '../base/clock.ts';
-import { ms } from '../base/clock.ts';
+import { ms, seconds } from '../base/clock.ts';
 import { compact } from '../base/compact.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
@@ -63,12 +63,14 @@ export class Controller {
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
   #due: Timer | undefined;
+  #again: Timer | undefined;
+  #stopped = false;
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
     const { cluster, clock, logger } = deps;
     this.#takeInventory = deps.takeInventory ?? inventoryTaker(deps.node);
-    this.#configuration = new Configuration(cluster, logger);
+    this.#configuration = new Configuration(cluster, logger, () => this.#passSoon());
     this.#writes = new StatusWrites(deps);
     this.#tellProblems = problemLog(logger);
     this.#loop = new ReconcileLoop(
@@ -98,6 +100,8 @@ export class Controller {
     this.#unsubscribe();
     this.#loop.stop();
     this.#due?.stop();
+    this.#again?.stop();
+    this.#stopped = true;
     this.#writes.stop();
   }
 
@@ -175,6 +179,12 @@ export class Controller {
       const phrase = event.reason.replace(/(?!^)[A-Z]/g, ' $&').toLowerCase();
       logger[level](phrase, { service, what: event.message });
     }
+  }
+
+  /** What could not be published is published by the next pass; here is one, should nothing else ask for it. */
+  #passSoon(): void {
+    this.#again?.stop();
+    if (!this.#stopped) this.#again = this.#deps.clock.startTimer('publish again', seconds(1), () => this.#loop.mark());
   }
 
   /** An address that rests (reuseAfter) may become free without anything else changing. */

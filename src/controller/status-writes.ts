@@ -7,6 +7,8 @@ import type { ClusterWriter, ServiceStatus } from '../cluster/ports.ts';
 const RETRY: BackoffRange = { first: ms(200), limit: seconds(30) };
 /** Enough to hide the latency of an API server, few enough not to be throttled by it. */
 const PARALLEL = 8;
+/** A full disk fails for every Service alike: more than so many at once are told as a count when it is over. */
+const LINES = 10;
 
 interface Work {
   readonly namespace: string;
@@ -22,6 +24,8 @@ export class StatusWrites {
   readonly #queue: Work[] = [];
   readonly #deps: { cluster: ClusterWriter; clock: Clock; random: Random; logger: Logger };
   #writing = 0;
+  #failing = 0;
+  #failed = 0;
   #stopped = false;
 
   constructor(deps: { cluster: ClusterWriter; clock: Clock; random: Random; logger: Logger }) {
@@ -69,8 +73,11 @@ export class StatusWrites {
     const outcome = await cluster.writeServiceStatus(work.namespace, work.name, status);
     const key = `${work.namespace}/${work.name}`;
     if (outcome.kind === 'retry') {
-      if (work.attempts === 0)
-        logger.warn('status not written, will try again', { service: key, why: outcome.message });
+      if (work.attempts === 0) {
+        this.#failing++;
+        if (++this.#failed <= LINES)
+          logger.warn('status not written, will try again', { service: key, why: outcome.message });
+      }
       work.retry = clock.startTimer(`status of ${key}`, backoffDelay(RETRY, work.attempts++, random), () => {
         this.#queue.push(work);
         this.#pump();
@@ -78,7 +85,10 @@ export class StatusWrites {
       return;
     }
     if (outcome.kind === 'refused') logger.warn('status refused', { service: key, why: outcome.message });
-    else if (work.attempts > 0) logger.info('status written after all', { service: key, attempts: work.attempts + 1 });
+    if (work.attempts > 0 && --this.#failing === 0) {
+      logger.info('all statuses written after all', { count: this.#failed });
+      this.#failed = 0;
+    }
     this.#work.delete(key);
     // Something newer was wanted while this one was on its way.
     if (work.wanted !== status && !this.#stopped) this.want(work.namespace, work.name, work.wanted);

@@ -1,7 +1,7 @@
 import { diffVerdicts } from '../announcement/diff.ts';
 import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
-import { type Clock, ms, type Timer } from '../base/clock.ts';
+import { type Clock, type Milliseconds, ms, type Timer } from '../base/clock.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
@@ -35,6 +35,8 @@ export interface ControlDeps {
 const REPORT_DELAY = ms(20);
 /** A report has all addresses in it; making reports takes no more than a tenth of the thread. */
 const REPORT_SHARE = 10;
+/** A report that could not be written (a full disk) is tried again: nothing else may change for hours. */
+const REPORT_RETRY = ms(1000);
 
 export class Control {
   readonly #deps: ControlDeps;
@@ -50,6 +52,8 @@ export class Control {
   #publishing: Timer | undefined;
   #reportDelay = REPORT_DELAY;
   #unknownNodeTold = false;
+  #reportFailing = false;
+  #stopped = false;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
@@ -75,19 +79,14 @@ export class Control {
   fromWire(message: Extract<FromWire, { kind: 'report' }>): void {
     for (const address of message.removed) this.#wire.delete(formatIpAddress(address));
     for (const report of message.changed) this.#wire.set(formatIpAddress(report.address), report);
-    const { clock } = this.#deps;
-    this.#publishing ??= clock.startTimer('report', this.#reportDelay, () => {
-      this.#publishing = undefined;
-      const started = clock.now();
-      this.#publish();
-      this.#reportDelay = ms(Math.max(REPORT_DELAY, REPORT_SHARE * (clock.now() - started)));
-    });
+    this.#publishAfter(this.#reportDelay);
   }
 
   stop(): void {
     this.#unsubscribe();
     this.#loop.stop();
     this.#publishing?.stop();
+    this.#stopped = true;
   }
 
   #pass(): void {
@@ -147,11 +146,26 @@ export class Control {
     this.#unknownNodeTold = !nodes.has(node);
   }
 
+  #publishAfter(delay: Milliseconds): void {
+    if (this.#stopped) return;
+    const { clock } = this.#deps;
+    this.#publishing ??= clock.startTimer('report', delay, () => {
+      this.#publishing = undefined;
+      const started = clock.now();
+      this.#publish();
+      this.#reportDelay = ms(Math.max(REPORT_DELAY, REPORT_SHARE * (clock.now() - started)));
+    });
+  }
+
   #publish(): void {
     const { cluster, clock, node, logger } = this.#deps;
     const addresses = [...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []);
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
-      if (outcome.kind !== 'done') logger.warn('report not published', { why: outcome.message });
+      const failing = outcome.kind !== 'done';
+      if (failing && !this.#reportFailing) logger.warn('report not published', { why: outcome.message });
+      if (!failing && this.#reportFailing) logger.info('report published after all');
+      this.#reportFailing = failing;
+      if (outcome.kind === 'retry') this.#publishAfter(REPORT_RETRY);
     });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { silentLogger } from '../../src/base/logger.ts';
+import { type LogFields, silentLogger } from '../../src/base/logger.ts';
 import type { ServiceStatus, WriteOutcome } from '../../src/cluster/ports.ts';
 import { StatusWrites } from '../../src/controller/status-writes.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -24,8 +24,11 @@ const settle = async (): Promise<void> => {
 const setUp = () => {
   const cluster = slowCluster();
   const clock = new VirtualClock();
-  const writes = new StatusWrites({ cluster, clock, random: seededRandom(1), logger: silentLogger });
-  return { cluster, clock, writes };
+  const logs: string[] = [];
+  const log = (message: string, fields?: LogFields): void => void logs.push(`${message} ${JSON.stringify(fields)}`);
+  const logger = { ...silentLogger, info: log, warn: log };
+  const writes = new StatusWrites({ cluster, clock, random: seededRandom(1), logger });
+  return { cluster, clock, writes, logs };
 };
 
 test('one write at a time for a Service, and then the newest status only', async () => {
@@ -67,6 +70,24 @@ test('a failure is tried again with backoff, a refusal is not', async () => {
   clock.advance(60_000);
   expect(cluster.waiting).toHaveLength(2);
   expect(writes.pending).toBe(0);
+});
+
+test('a full disk is a few lines, however many Services there are, and one when it is over', async () => {
+  const { cluster, clock, writes, logs } = setUp();
+  for (let i = 0; i < 100; i++) writes.want('shop', `s${i}`, status('192.0.2.1'));
+  const answerAll = async (outcome: WriteOutcome): Promise<void> => {
+    for (let known = 0; known < cluster.waiting.length; await settle())
+      while (known < cluster.waiting.length) cluster.waiting[known++]?.answer(outcome);
+    cluster.waiting.length = 0;
+  };
+  await answerAll({ kind: 'retry', message: 'disk full' });
+  expect(logs).toHaveLength(10);
+  expect(logs[0]).toContain('status not written, will try again');
+  logs.length = 0;
+  clock.advance(200);
+  await answerAll({ kind: 'done' });
+  expect(writes.pending).toBe(0);
+  expect(logs).toEqual(['all statuses written after all {"count":100}']);
 });
 
 test('stopping leaves no timer', async () => {
