@@ -154,7 +154,7 @@ function decrypt(bytes: Uint8Array, key: Uint8Array, receiver: Instance | undefi
   } catch {
     return undefined;
   }
-  return plain;
+  return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
 }
 
 /** The counter, with zeros before it. */
