@@ -98,7 +98,8 @@ export class Arrivals {
     this.#desk.roster.set(peer, member);
     if (wasLive) return;
     this.#desk.emit({ kind: 'member-changed', member, before: before?.status });
-    this.#gossip.add(updateOf(member));
+    // A new instance greets everybody itself; one that was cut off may not know whom it can reach again.
+    if (before !== undefined) this.#gossip.add(updateOf(member));
   }
 
   #replace(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {

@@ -139,6 +139,11 @@ export class MembershipDriver {
     return this.#fsm.members();
   }
 
+  /** More likely it is this node that cannot hear than the others that are dead. */
+  get deaf(): boolean {
+    return this.#fsm.deaf;
+  }
+
   counters(): MembershipCounters {
     return structuredClone(this.#counters);
   }

@@ -152,6 +152,11 @@ export class Membership {
     return effects.some(endsMembership) ? [...effects, ...this.#tidy(effects)] : effects;
   }
 
+  /** Nobody was heard for as long as it takes to call somebody dead: then it is more likely us, and no time to take over anything. */
+  get deaf(): boolean {
+    return this.#desk.deaf;
+  }
+
   /** Of every node that ever was a member and is not forgotten, without this one. */
   members(): readonly Member[] {
     return this.#desk.roster.all().flatMap(({ member }) => member ?? []);

@@ -1,4 +1,5 @@
 import { type Milliseconds, ms } from '../../src/base/clock.ts';
+import { unreachable } from '../../src/base/errors.ts';
 import { ipAddress } from '../../src/base/ip-address.ts';
 import { Membership, type MembershipEffect, type MembershipEvent, type TimerName } from '../../src/membership/fsm.ts';
 import { type Instance, instanceFromBytes, type Seed, type TransportAddress } from '../../src/membership/member.ts';
@@ -82,6 +83,10 @@ export class MembershipNode {
     this.octets = 0;
   }
 
+  stopMeasuring(): void {
+    this.#measuring = false;
+  }
+
   /** The names of those that run. */
   timers(): readonly string[] {
     return [...this.#timers.keys()];
@@ -154,8 +159,18 @@ export class MembershipNode {
         return;
       case 'knock':
         return;
-      default:
+      case 'member-changed':
+      case 'member-forgotten':
+      case 'payload':
+      case 'digest-differs':
+      case 'standing':
+      case 'duplicate-name':
+      case 'departed':
+      case 'notice':
         onReport(effect);
+        return;
+      default:
+        unreachable(effect);
     }
   }
 

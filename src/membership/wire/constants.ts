@@ -45,7 +45,5 @@ export const FLAG_CONFIRMED = 0x01;
 export const FLAG_REPLY = 0x01;
 export const FLAG_DEAF = 0x01;
 export const FamilyCode = { ipv4: 4, ipv6: 6 } as const;
-/** RFC 1123 and Kubernetes: the longest name of a Node. */
-export const MAX_NODE_NAME = 253;
 /** More addresses of one Node than this are not told. */
 export const MAX_ADDRESSES = 8;
