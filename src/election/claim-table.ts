@@ -21,6 +21,8 @@ export interface AddressRecord {
   holder: Claim | undefined;
   /** Since when the node of `holder` holds it, as far as this process knows. */
   since: Milliseconds;
+  /** The first term by which this process knows it as the holder: claiming anew is not taking over. */
+  sinceTerm: number;
   /** Since when it could be claimed and nobody has. */
   vacantSince: Milliseconds | undefined;
   handOver: OutgoingHandOver | undefined;
@@ -138,6 +140,7 @@ const newRecord = (address: IpAddress, text: string): AddressRecord => ({
   duty: 'none',
   holder: undefined,
   since: 0 as Milliseconds,
+  sinceTerm: 0,
   vacantSince: undefined,
   handOver: undefined,
   taking: undefined,

@@ -12,13 +12,16 @@ import { Quorum } from './quorum.ts';
 import { Solitude } from './solitude.ts';
 
 /** Things to do at a time that concern no single address. */
-export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance';
+export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen';
 
 /** `waking`: was settled, slept, and must ask before it says anything. */
 export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
 
 /** A holder announces again after a foreign burst no more often than this. */
 const BURST_INTERVAL = ms(1000);
+const LISTEN_AGAIN = ms(20);
+/** Weak claims are looked at when no member came or went for so long: longer than the deaths of one side of a partition are apart. */
+export const STRENGTHEN_AFTER = ms(1500);
 
 /** What the parts of the election share while they handle an event. */
 export class Desk {
@@ -73,6 +76,13 @@ export class Desk {
     return this.leaving || this.config.observe || this.facts.draining;
   }
 
+  /** And looks again soon: either somebody is heard, or all are dead. */
+  isDeaf(): boolean {
+    const deaf = this.config.isDeaf();
+    if (deaf) this.due.set('listen', ms(this.now + LISTEN_AGAIN));
+    return deaf;
+  }
+
   isMine({ instance }: Claim): boolean {
     return instance === this.config.instance;
   }
@@ -101,6 +111,7 @@ export class Desk {
     const { weak, term = nextTerm(record) } = more;
     const fresh = record.seen === 0;
     this.#say(record, { term, weak, phase: 'held', cause });
+    if (weak && !this.due.has('strengthen')) this.due.set('strengthen', ms(this.now + STRENGTHEN_AFTER));
     this.holding.add(record);
     record.vacantSince = undefined;
     record.taking = undefined;

@@ -13,6 +13,8 @@ export interface ElectionConfig {
   readonly settleTime: Milliseconds;
   /** Of each node; undefined: off. */
   readonly rebalancePerMinute: number | undefined;
+  /** Membership's word for "it is more likely this node that cannot hear": meanwhile nothing is claimed. */
+  readonly isDeaf: () => boolean;
   /** Joins and watches, takes nothing. */
   readonly observe: boolean;
 }

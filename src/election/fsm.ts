@@ -5,7 +5,7 @@ import type { Member } from '../membership/member.ts';
 import { successor } from './candidates.ts';
 import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
-import { type Chore, Desk, stateOf } from './desk.ts';
+import { type Chore, Desk, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
 import { Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
@@ -20,7 +20,7 @@ import { decodeMessage, type Message } from './wire/message.ts';
 
 /** The membership was quiet for so long: those who are there are all. */
 const AGREE_AFTER = seconds(5);
-const STRENGTHEN_AFTER = seconds(1);
+const STRENGTHEN_AGAIN = ms(200);
 /** Nothing is evened while members come and go. */
 const REBALANCE_QUIET = seconds(10);
 
@@ -170,6 +170,7 @@ export class Election {
     if (peer.living) this.#joined(peer);
     else desk.quorum.lost(peer.node, member.status === 'left');
     desk.due.set('agree', ms(desk.now + AGREE_AFTER));
+    desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
     for (const { record } of desk.table.claimsOf(peer.instance)) desk.unsettled.add(record);
     this.#everythingChanged();
   }
@@ -291,24 +292,33 @@ export class Election {
       case 'rebalance':
         this.#rebalance();
         return;
+      case 'listen':
+        this.#everythingChanged();
+        return;
       default:
         unreachable(chore);
     }
   }
 
   /**
-   * Weak claims become strong once most are heard again, but not before all that came back have told what they hold: theirs may be
-   * the strong ones.
+   * Weak claims become strong once most members are heard and nobody comes or goes, but not before all that came back have told what
+   * they hold: theirs may be the strong ones.
    */
   #strengthen(): void {
     const desk = this.#desk;
-    if (desk.phase !== 'settled' || desk.quorum.weak) return;
-    if (desk.peers.living().some(({ merged }) => !merged)) {
-      desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
+    if (!this.#holdsWeakly || desk.phase !== 'settled' || desk.quorum.weak) return;
+    const quietFrom = this.#membersChangedAt + STRENGTHEN_AFTER;
+    if (desk.now < quietFrom || desk.config.isDeaf() || desk.peers.living().some(({ merged }) => !merged)) {
+      desk.due.set('strengthen', ms(Math.max(quietFrom, desk.now + STRENGTHEN_AGAIN)));
       return;
     }
     for (const record of desk.holding)
       if (desk.ownClaim(record)?.weak === true) desk.claim(record, 'strengthened', { weak: false });
+  }
+
+  get #holdsWeakly(): boolean {
+    for (const record of this.#desk.holding) if (this.#desk.ownClaim(record)?.weak === true) return true;
+    return false;
   }
 
   /** Every address goes where its rank says, so many a minute. */
@@ -362,7 +372,6 @@ export class Election {
     if (strong !== this.#toldStrong) {
       this.#toldStrong = strong;
       desk.tellFacts('all-members');
-      if (strong) desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
     }
     desk.flushReports();
     this.#flush();

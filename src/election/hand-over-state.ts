@@ -23,8 +23,8 @@ export interface OutgoingHandOver {
   offer: { readonly to: string; readonly until: Milliseconds } | undefined;
   /** Nobody took it: tried again then. */
   retryAt: Milliseconds | undefined;
-  /** That nobody took it was told. */
-  told: boolean;
+  /** So often nobody took it. */
+  failures: number;
 }
 
 /** At a taker that must first look whether it may. */

@@ -9,8 +9,12 @@ import type { HandOverReason } from './hand-over-state.ts';
 export const OFFER_EXPIRY = ms(200);
 /** Offers that one taker may have open: as many as it can take well within their expiry. */
 const WINDOW = 256;
-/** What nobody took is offered again so long after, or as soon as members or facts change. */
-const RETRY = seconds(2);
+/**
+ * What nobody took is offered again so long after, and each time twice as long, or as soon as members or facts change. Soon at first:
+ * members hear of changes at different times, and who declines may only not know yet.
+ */
+const FIRST_RETRY = ms(100);
+const LAST_RETRY = seconds(2);
 
 /**
  * Make before break, at the side that gives: drain, stop, move, a node that leaves, the last ready endpoint, rebalancing
@@ -39,7 +43,7 @@ export class HandOvers {
       next: undefined,
       offer: undefined,
       retryAt: undefined,
-      told: false,
+      failures: 0,
     };
     desk.report(record);
     this.#next(desk, record);
@@ -108,8 +112,7 @@ export class HandOvers {
       return;
     }
     const { why, named } = handOver;
-    if (!handOver.told) desk.emit({ kind: 'nobody-took', address, why, named });
-    handOver.told = true;
+    if (handOver.failures === 0) desk.emit({ kind: 'nobody-took', address, why, named });
     if (record.wish !== undefined) {
       // Who wished for it will ask again.
       record.wish = undefined;
@@ -117,7 +120,7 @@ export class HandOvers {
       desk.report(record);
       return;
     }
-    handOver.retryAt = ms(desk.now + RETRY);
+    handOver.retryAt = ms(desk.now + Math.min(LAST_RETRY, FIRST_RETRY * 2 ** handOver.failures++));
     desk.due.set(record, handOver.retryAt);
   }
 

@@ -60,7 +60,7 @@ export function defend(desk: Desk, record: AddressRecord, rival: Claim): void {
 }
 
 const reclaim = (desk: Desk, record: AddressRecord, own: Claim): void =>
-  desk.claim(record, 'conflict', { weak: own.weak && desk.quorum.weak });
+  desk.claim(record, 'conflict', { weak: own.weak });
 
 const conflict = (desk: Desk, { address }: AddressRecord, rival: string, won: boolean): void =>
   desk.emit({ kind: 'notice', notice: { kind: 'conflict', address, rival, won } });
@@ -69,7 +69,10 @@ function note(desk: Desk, record: AddressRecord, holder: Claim | undefined): voi
   const before = record.holder;
   if (before === holder) return;
   record.holder = holder;
-  if (before?.instance !== holder?.instance) record.since = desk.now;
+  if (before?.instance !== holder?.instance) {
+    record.since = desk.now;
+    record.sinceTerm = holder?.term ?? 0;
+  }
   desk.report(record);
 }
 
@@ -103,7 +106,7 @@ function mayStay(desk: Desk, record: AddressRecord): boolean {
 }
 
 function standingOf(desk: Desk, record: AddressRecord): Standing {
-  const { wanted, wish, address, seen } = record;
+  const { wanted, wish, address, sinceTerm } = record;
   const { node } = desk.config;
   if (wanted === undefined) return { kind: 'vacate', cause: 'removed' };
   if (!wanted.serving) return { kind: 'vacate', cause: 'not-serving' };
@@ -123,7 +126,7 @@ function standingOf(desk: Desk, record: AddressRecord): Standing {
   if (!own.ready && others(({ ready, leaving }) => ready && !leaving) !== undefined)
     return { kind: 'hand-over', why: 'not-ready' };
   const { move } = wanted;
-  if (move !== undefined && move.to !== node && seen <= move.term)
+  if (move !== undefined && move.to !== node && sinceTerm <= move.term)
     return { kind: 'hand-over', why: 'move', named: move.to };
   if (wish !== undefined) return { kind: 'hand-over', why: wish.why, named: wish.to };
   return { kind: 'stay' };
@@ -159,7 +162,9 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
   }
   if (!somebodyIsThere(desk, record)) return;
   desk.due.delete(record);
-  desk.claim(record, causeOf(desk, record), { weak: desk.quorum.weak });
+  const cause = causeOf(desk, record);
+  // Who takes over from the dead does so on trial: the next deaths may show that it is on the smaller side of a partition.
+  desk.claim(record, cause, { weak: cause === 'failover' || desk.quorum.weak });
 }
 
 const isFirst = (record: AddressRecord): boolean =>
@@ -176,9 +181,9 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
     undefined,
   );
 
-/** Who hears no member claims only where the link shows that it is not this node that is cut off. */
+/** Who hears nothing claims nothing. Who hears no member claims only where the link shows that it is not this node that is cut off. */
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
-  if (!desk.quorum.alone) return true;
+  if (!desk.quorum.alone) return !desk.isDeaf();
   const named = record.wanted?.candidates.find(({ node }) => node === desk.config.node)?.interfaces ?? [];
   const from = desk.reach.serving(record.address, named).map((name) => desk.solitude.trustedFrom(name));
   const earliest = Math.min(...from, Number.POSITIVE_INFINITY);

@@ -133,6 +133,7 @@ export class Invariants {
   }
 
   #isCutOff({ node }: Speaker): boolean {
+    if (this.world.strangers) return false;
     return this.world.names.every((other) => other === node || this.world.cuts.has(`${other}>${node}`));
   }
 

@@ -83,6 +83,7 @@ export class Speaker {
       settleTime: ms(1000),
       rebalancePerMinute: undefined,
       observe: false,
+      isDeaf: () => this.membership.fsm.deaf,
     });
     this.step({ kind: 'nodes', nodes: new Set(seedsOf(count).map((seed) => seed.node)) });
     this.#tellFacts();

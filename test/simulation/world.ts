@@ -37,6 +37,8 @@ export class World {
   readonly cuts = new Set<string>();
   readonly unplugged = new Set<string>();
   readonly names: readonly string[];
+  /** Others than nodes are on every link, and heard there even by who hears no node. */
+  strangers = false;
   keepEffects = false;
   #starts = 0;
 
@@ -178,7 +180,7 @@ export class World {
 
   /** Whether a node sees frames of others on its link: of other nodes, since nobody else is in this world but a router beside most. */
   tellLink(name: string): void {
-    const deaf = this.names.every((other) => other === name || this.cuts.has(`${other}>${name}`));
+    const deaf = !this.strangers && this.names.every((other) => other === name || this.cuts.has(`${other}>${name}`));
     const plugged = !this.unplugged.has(name);
     this.speakers.get(name)?.link([cable(this.names.indexOf(name) + 1, plugged)], plugged && !deaf);
   }
