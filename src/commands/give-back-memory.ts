@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector';
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import { type Clock, seconds, type Timer } from '../base/clock.ts';
+import { afterThisTurn, type Clock, seconds, type Timer } from '../base/clock.ts';
 
 /**
  * Gives memory back to the system when a storm is over. V8 collects when it needs room, so a process that has read ten
@@ -36,7 +36,8 @@ function collect(collected: () => void): void {
   const session = new Session();
   session.connect();
   session.post('HeapProfiler.collectGarbage', () => {
-    session.disconnect();
+    // Node 20 hangs for ever where a session is disconnected in its own callback.
+    afterThisTurn(() => session.disconnect());
     collected();
   });
 }
