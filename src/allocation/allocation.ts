@@ -71,7 +71,7 @@ export class Allocation {
   #input: AllocationInput | undefined;
   #pools = new PoolMap([], new Map(), this.#book);
   #decisions: readonly AllocationDecision[] = [];
-  /** Counts everything that could make an offer possible: an address or a port that became free, other terms. */
+  /** Counts everything that could make an offer possible: an address or a port that became free, a rest that ended early, other terms. */
   #version = 0;
 
   /**
@@ -169,7 +169,7 @@ export class Allocation {
         return holding === undefined || sharingObstacle(holding, entry.request.key, entry.terms) === undefined;
       });
       if (address === undefined) continue;
-      this.#book.join(address, entry.request.key, entry.terms, this.#pools);
+      this.#join(entry, address);
       held.push(address);
     }
     entry.held = held;
@@ -308,10 +308,8 @@ export class Allocation {
 
   /** Make before break: what is new is joined before what is old is left. */
   #move(entry: Entry, addresses: readonly IpAddress[]): void {
-    const { key } = entry.request;
     const { held } = entry;
-    for (const address of addresses)
-      if (!held.some((own) => sameIpAddress(own, address))) this.#book.join(address, key, entry.terms, this.#pools);
+    for (const address of addresses) if (!held.some((own) => sameIpAddress(own, address))) this.#join(entry, address);
     for (const own of held) if (!addresses.some((address) => sameIpAddress(address, own))) this.#leave(entry, own);
     entry.held = inOrderOf(entry.families, addresses);
     entry.pool = addresses[0] === undefined ? undefined : this.#pools.poolOf(addresses[0])?.pool.name;
@@ -319,6 +317,13 @@ export class Allocation {
     this.#free();
   }
 
+  /** When its last owner is back, a rest ends early: those who wait for its end may share the address now, or wait for others. */
+  #join({ request, terms }: Entry, address: IpAddress): void {
+    const freed = this.#book.lastFreed(address);
+    const due = freed && this.#pools.poolOf(address)?.[address.family].dueAt(freed);
+    if (due !== undefined && this.#now < due) this.#version++;
+    this.#book.join(address, request.key, terms, this.#pools);
+  }
   #leaveAll(entry: Entry): void {
     for (const address of entry.held) this.#leave(entry, address);
     entry.held = [];

@@ -29,6 +29,8 @@ export class PoolSpace {
   #cursor: bigint;
   #queue: Freed[] = [];
   #head = 0;
+  /** The queue by who had the address last, where rests tell them apart; last freed at the end. */
+  readonly #own = new Map<ServiceKey, Freed[]>();
   #compactAt = 1024;
 
   constructor(pool: Pool, family: IpFamily, segments: Segments, book: AddressBook) {
@@ -47,14 +49,17 @@ export class PoolSpace {
     return !(this.#avoidBuggy && isBuggy(value)) && findSegment(this.#segments, value) >= 0;
   }
 
-  /** The address that the Service would get, which stays free until the book says otherwise: never used, else freed longest ago. */
+  /**
+   * The address that the Service would get, which stays free until the book says otherwise: never used, else freed longest ago;
+   * where that one rests, all others do, and only what the Service itself left is left to give.
+   */
   next(service: ServiceKey, now: Milliseconds): IpAddress | undefined {
     const freed = this.#longestFreed();
     const unused = this.#lowestUnused();
     const crowded = this.#queue.length - this.#head >= FREED_LIMIT;
     if ((unused === undefined || crowded) && freed !== undefined && !this.rests(freed, service, now))
       return freed.address;
-    return unused === undefined ? undefined : ipAddress(this.#family, unused);
+    return unused === undefined ? this.#lastFreedBy(service) : ipAddress(this.#family, unused);
   }
 
   /** Does reuseAfter still keep it from this Service? */
@@ -75,8 +80,11 @@ export class PoolSpace {
       this.#queue = this.#queue.slice(this.#head).filter((entry) => this.#book.lastFreed(entry.address) === entry);
       this.#head = 0;
       this.#compactAt = Math.max(1024, 2 * this.#queue.length);
+      this.#own.clear();
+      for (const entry of this.#queue) this.#keepFor(entry);
     }
     this.#queue.push(freed);
+    this.#keepFor(freed);
   }
 
   /** The addresses shared under these terms. */
@@ -114,6 +122,23 @@ export class PoolSpace {
     }
     this.#queue = [];
     this.#head = 0;
+    this.#own.clear();
+    return undefined;
+  }
+
+  #keepFor(freed: Freed): void {
+    if (this.#reuseAfter === 0) return;
+    const own = this.#own.get(freed.by);
+    if (own === undefined) this.#own.set(freed.by, [freed]);
+    else own.push(freed);
+  }
+
+  #lastFreedBy(service: ServiceKey): IpAddress | undefined {
+    const own = this.#own.get(service) ?? [];
+    for (let freed = own.at(-1); freed !== undefined; freed = own.at(-1)) {
+      if (this.#book.lastFreed(freed.address) === freed) return freed.address;
+      own.pop();
+    }
     return undefined;
   }
 }
