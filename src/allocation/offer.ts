@@ -2,7 +2,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import { type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { ServiceRequest } from '../inventory/service-request.ts';
 import type { AddressBook } from './address-book.ts';
-import type { PoolEntry, PoolMap } from './pool-map.ts';
+import type { OwnReservation, PoolEntry, PoolMap } from './pool-map.ts';
 import { earliest, familyNames, nameSome, nameUse, type Refusal, refusal } from './refusal.ts';
 import type { Terms } from './sharing.ts';
 
@@ -60,7 +60,7 @@ export function offerFromWantedPool(market: Market, applicant: Applicant, name: 
     );
   if (!market.pools.allows(entry, applicant.request))
     return refused(refusal('pool-not-allowed', notServed('annotation address-pool', name)));
-  return offerFromTiers(market, applicant, [[entry]]);
+  return offerFromTiers(market, applicant, [[entry]], [entry]);
 }
 
 /** Nothing in particular is asked for: the Service's own reservation, then pinned pools, then those for everybody. */
@@ -75,14 +75,19 @@ export function offerAny(market: Market, applicant: Applicant): Offer {
       .filter(isAddress);
     if (addresses.length === families.length || request.ipFamilyPolicy === 'PreferDualStack') return given(addresses);
   }
-  return offerFromTiers(market, applicant, market.pools.tiersFor(request));
+  return offerFromTiers(market, applicant, market.pools.tiersFor(request), [...homes]);
 }
 
 /**
  * The first pool that has all families; with PreferDualStack within each tier the first that has one of them, in the order
- * of the Service's families. Both addresses of a Service always come from one pool.
+ * of the Service's families. Both addresses of a Service always come from one pool. `homes`: those with reservations for it.
  */
-function offerFromTiers(market: Market, applicant: Applicant, tiers: readonly (readonly PoolEntry[])[]): Offer {
+function offerFromTiers(
+  market: Market,
+  applicant: Applicant,
+  tiers: readonly (readonly PoolEntry[])[],
+  homes: readonly PoolEntry[],
+): Offer {
   const { families, request } = applicant;
   for (const tier of tiers) {
     for (const entry of tier) {
@@ -96,7 +101,7 @@ function offerFromTiers(market: Market, applicant: Applicant, tiers: readonly (r
         if (address !== undefined) return given([address]);
       }
   }
-  return refused(shortage(market, applicant, tiers.flat(), families));
+  return refused(shortage(market, applicant, tiers.flat(), homes, families));
 }
 
 /** The addresses of the missing families, from the pool that the others are from. */
@@ -108,7 +113,7 @@ export function offerMissing(
 ): Offer {
   const drawn = missing.map((family) => draw(market, applicant, home, family)).filter(isAddress);
   if (drawn.length === missing.length) return given([...applicant.held, ...drawn]);
-  return refused(shortage(market, applicant, [home], missing));
+  return refused(shortage(market, applicant, [home], [home], missing));
 }
 
 function drawAll(market: Market, applicant: Applicant, entry: PoolEntry): readonly IpAddress[] | undefined {
@@ -133,32 +138,78 @@ export function draw(market: Market, applicant: Applicant, entry: PoolEntry, fam
 }
 
 function drawReserved(
-  { pools, book, now }: Market,
+  market: Market,
   { request }: Applicant,
   entry: PoolEntry,
   family: IpFamily,
 ): IpAddress | undefined {
-  for (const { entry: home, range } of pools.reservationsOf(request)) {
-    if (home !== entry || range.family !== family) continue;
-    for (let value = range.first; value <= range.last; value++) {
-      const address = ipAddress(family, value);
-      const freed = book.lastFreed(address);
-      // A reservation may reach beyond its pool; what lies there is not the pool's to give.
-      if (pools.poolOf(address) !== entry) break;
-      if (book.holding(address) === undefined && !(freed !== undefined && entry[family].rests(freed, request.key, now)))
-        return address;
-    }
+  for (const reservation of market.pools.reservationsOf(request)) {
+    if (reservation.entry !== entry || reservation.range.family !== family) continue;
+    for (const { address, due } of vacantIn(market, reservation, request)) if (due === undefined) return address;
   }
   return undefined;
 }
 
+/** When the next resting address that is reserved for this Service may be given to it. */
+function reservedDue(
+  market: Market,
+  request: ServiceRequest,
+  homes: readonly PoolEntry[],
+  families: readonly IpFamily[],
+): Milliseconds | undefined {
+  const dues: Milliseconds[] = [];
+  for (const reservation of market.pools.reservationsOf(request)) {
+    if (!homes.includes(reservation.entry) || !families.includes(reservation.range.family)) continue;
+    for (const { due } of vacantIn(market, reservation, request)) {
+      // It could have that one now: what the Service waits for is the other family.
+      if (due === undefined) break;
+      dues.push(due);
+    }
+  }
+  return earliest(dues);
+}
+
+/** The reserved addresses that nobody has; until `due` they rest. */
+function* vacantIn(
+  { pools, book, now }: Market,
+  { entry, range: { family, first, last } }: OwnReservation,
+  request: ServiceRequest,
+): Iterable<{ readonly address: IpAddress; readonly due: Milliseconds | undefined }> {
+  const space = entry[family];
+  for (let value = first; value <= last; value++) {
+    const address = ipAddress(family, value);
+    // A reservation may reach beyond its pool; what lies there is not the pool's to give.
+    if (pools.poolOf(address) !== entry) return;
+    if (book.holding(address) !== undefined) continue;
+    const freed = book.lastFreed(address);
+    const rests = freed !== undefined && space.rests(freed, request.key, now);
+    yield { address, due: rests ? space.dueAt(freed) : undefined };
+  }
+}
+
 function shortage(
-  { pools, now }: Market,
+  market: Market,
   { request }: Applicant,
   looked: readonly PoolEntry[],
+  homes: readonly PoolEntry[],
   families: readonly IpFamily[],
 ): Refusal {
+  const { pools, now } = market;
   const wanted = familyNames(families);
+  const needsAll = request.ipFamilyPolicy !== 'PreferDualStack';
+  const has = (entry: PoolEntry, family: IpFamily): boolean => entry[family].total > 0n;
+  const fitting = looked.filter((entry) =>
+    needsAll ? families.every((f) => has(entry, f)) : families.some((f) => has(entry, f)),
+  );
+  const reserved = reservedDue(market, request, homes, families);
+  const rests = [...fitting, ...homes].flatMap((entry) => families.map((f) => entry[f].dueAfter(now)));
+  const due = earliest([reserved, ...rests]);
+  if (reserved !== undefined)
+    return refusal(
+      'pool-exhausted',
+      `no free ${wanted} address: one that is reserved for this Service was freed by another and rests until reuseAfter is over`,
+      due,
+    );
   if (looked.length === 0) {
     const names = pools.liveNames;
     if (names.length === 0) return refusal('no-pool', 'no pool is configured; add one to `pools` in the ConfigMap');
@@ -166,20 +217,16 @@ function shortage(
       'no-pool',
       `no pool gives addresses to this Service unasked: each has autoAssign: false or serves other Services (${nameSome(names)}); ` +
         'name one in annotation clarion.dev/address-pool, or widen its serviceAllocation',
+      due,
     );
   }
-  const needsAll = request.ipFamilyPolicy !== 'PreferDualStack';
-  const has = (entry: PoolEntry, family: IpFamily): boolean => entry[family].total > 0n;
-  const fitting = looked.filter((entry) =>
-    needsAll ? families.every((f) => has(entry, f)) : families.some((f) => has(entry, f)),
-  );
   if (fitting.length === 0)
     return refusal(
       'no-pool',
       `no pool that may serve this Service has ${wanted} addresses to give${families.length > 1 ? ' (both must come from one pool)' : ''}: ` +
         `looked at ${nameSome(looked.map(({ pool }) => pool.name))}; add ${wanted} addresses to one of them`,
+      due,
     );
-  const due = earliest(fitting.flatMap((entry) => families.map((family) => entry[family].dueAfter(now))));
   const resting = due === undefined ? '' : '; freed addresses rest until reuseAfter is over and are given then';
   return refusal(
     'pool-exhausted',

@@ -19,7 +19,7 @@ export interface PoolEntry {
 interface OwnedRange extends IpRange {
   readonly entry: PoolEntry;
 }
-interface OwnReservation {
+export interface OwnReservation {
   readonly entry: PoolEntry;
   readonly range: IpRange;
 }
