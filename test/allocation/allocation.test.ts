@@ -1,7 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
-import { has, ipv6, keyOf, labelled, pinned, pool, prefer, Rig, request, require, reserved, wants } from './rig.ts';
+import type { Pool } from '../../src/config/config.ts';
+import {
+  has,
+  ipv6,
+  keyOf,
+  labelled,
+  pinned,
+  pool,
+  ports,
+  prefer,
+  Rig,
+  request,
+  require,
+  reserved,
+  wants,
+} from './rig.ts';
 
 const one = pool('one', ['192.0.2.0/30']);
 
@@ -372,6 +387,75 @@ describe('reuseAfter', () => {
         .set({ a: wants('192.0.2.0') })
         .at('a'),
     ).toBe('192.0.2.0');
+  });
+
+  test('what others left before does not keep a Service from what it left itself', () => {
+    const rig = new Rig(rest).set({ a: {}, b: {} }).remove('a').later(1).remove('b');
+    expect(rig.set({ c: {}, b: {} }).at('b')).toBe('192.0.2.1');
+    expect(rig.at('c')).toBe('(pool-exhausted)');
+    // Of several that it left, those that somebody got by name meanwhile count no more.
+    const several = new Rig(pool('p', ['192.0.2.0/30'], { reuseAfter: ms(30_000) }));
+    several
+      .set({ x: {}, a: wants('192.0.2.1'), y: wants('192.0.2.3') })
+      .remove('x')
+      .set({ a: wants('192.0.2.2') });
+    several.remove('a').set({ z: has('192.0.2.2') });
+    expect(several.set({ a: {}, c: {} }).at('a')).toBe('192.0.2.1');
+    expect(several.at('c')).toBe('(pool-exhausted)');
+  });
+
+  test('a rest that ends early, because its last owner is back, is news for those who may share the address', () => {
+    const single = pool('p', ['192.0.2.0/32'], { reuseAfter: ms(30_000) });
+    const [key, other] = [{ sharingKey: 'k' }, { sharingKey: 'k', ...ports('TCP/443') }];
+    const rig = new Rig(single).set({ b: key }).remove('b').set({ a: other });
+    expect(rig.at('a')).toBe('(pool-exhausted)');
+    rig.set({ b: key });
+    expect([rig.at('a'), rig.at('b')]).toEqual(['192.0.2.0', '192.0.2.0']);
+  });
+
+  test('an address reserved for the Service that another one left rests too, and nextDue says until when', () => {
+    const kept = pool('q', ['198.51.100.0/31'], {
+      autoAssign: false,
+      reuseAfter: ms(30_000),
+      reserved: [reserved('198.51.100.0', 'shop/web')],
+    });
+    const rig = new Rig({ ...kept, reserved: [] })
+      .set({ b: wants('198.51.100.0') })
+      .configure(kept)
+      .remove('b');
+    expect(rig.set({ web: {} }).at('web')).toBe('(pool-exhausted)');
+    expect(rig.decision('web')?.message).toContain('reserved for this Service');
+    expect(rig.allocation.nextDue()).toBe(30_000);
+    expect(rig.later(30_000).at('web')).toBe('198.51.100.0');
+  });
+
+  test('one family reserved, the other resting in the same pool: both are given when the rest is over', () => {
+    const kept = pool('q', ['198.51.100.0/32', '2001:db8::/127'], {
+      autoAssign: false,
+      reuseAfter: ms(30_000),
+      reserved: [reserved('2001:db8::1', 'shop/web')],
+    });
+    const rig = new Rig(kept)
+      .set({ b: wants('198.51.100.0') })
+      .remove('b')
+      .set({ web: require });
+    expect(rig.allocation.nextDue()).toBe(30_000);
+    expect(rig.later(30_000).at('web')).toBe('198.51.100.0 2001:db8::1');
+  });
+
+  test('a reserved address is nothing to wait for where the Service could have another already, or sits in another pool', () => {
+    const q = pool('q', ['2001:db8::/126'], { reuseAfter: ms(30_000) });
+    const left = (range: string, ...others: Pool[]) =>
+      new Rig(q)
+        .set({ b: { ...ipv6, ...wants('2001:db8::1') } })
+        .configure({ ...q, reserved: [reserved(range, 'shop/web')] }, ...others)
+        .remove('b');
+    const half = left('2001:db8::/127').set({ web: require });
+    expect(half.at('web')).toBe('(no-pool)');
+    expect(half.allocation.nextDue()).toBeUndefined();
+    const elsewhere = left('2001:db8::1', pool('p', ['192.0.2.0/24'])).set({ web: { ...prefer, ...has('192.0.2.9') } });
+    expect(elsewhere.at('web')).toBe('192.0.2.9');
+    expect(elsewhere.allocation.nextDue()).toBeUndefined();
   });
 });
 

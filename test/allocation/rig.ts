@@ -92,9 +92,9 @@ export const prefer: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipF
 export const require: Partial<ServiceRequest> = { families: ['ipv4', 'ipv6'], ipFamilyPolicy: 'RequireDualStack' };
 export const ipv6: Partial<ServiceRequest> = { families: ['ipv6'] };
 
-/** Which obstacle is named is of its moment too: an address that rested may be somebody's by the second look. */
+/** Of two addresses asked for, one may rest when the other becomes somebody's: which of the two obstacles is named is of its moment. */
 const gist = ({ addresses, pool: from, reason }: AllocationDecision): string =>
-  [...addresses.map(formatIpAddress), from, reason === undefined ? 'well' : 'refused'].join(' ');
+  [...addresses.map(formatIpAddress), from, reason === 'sharing-refused' ? 'address-in-use' : reason].join(' ');
 
 /** A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. */
 export class Rig {
