@@ -10,7 +10,7 @@ import { buildPair, NODE, writeFolder } from './world.ts';
  * Services (one object a file, each Service with an EndpointSlice, all announced), `validate` of a long configuration.
  */
 const RUNS = 10;
-const STARTS = 5;
+const STARTS = 3;
 const LINES = 10_000;
 
 /** Seconds, from the start of the process to its end. */
@@ -67,16 +67,16 @@ async function weigh(bench: Bench, services: number, limit: number): Promise<voi
   await standalone.stop();
 }
 
-/** Waits for the garbage of the start to be gone: until memory has not shrunk for some seconds. */
+/** Waits until the statuses are written and the garbage of the start is gone: memory has stood still for some seconds. */
 async function settledMemory(standalone: Standalone): Promise<number> {
-  let least = memory(standalone.pid, 'VmRSS');
-  for (let quiet = 0, waited = 0; quiet < 4 && waited < 12; quiet++, waited++) {
+  let last = memory(standalone.pid, 'VmRSS');
+  for (let still = 0, waited = 0; still < 5 && waited < 28; waited++) {
     await pause(1000);
     const now = memory(standalone.pid, 'VmRSS');
-    if (now < least - 1) quiet = 0;
-    least = now;
+    still = Math.abs(now - last) < 1 ? still + 1 : 0;
+    last = now;
   }
-  return least;
+  return last;
 }
 
 await runBench(import.meta.url, 'Start and size', async (bench) => {
