@@ -6,7 +6,7 @@ import { type AddressRecord, ClaimTable, nextTerm } from './claim-table.ts';
 import type { AddressState, ElectionConfig, ElectionEffect } from './events.ts';
 import { type Facts, NO_FACTS, Reachable } from './facts.ts';
 import { HandOvers } from './hand-over.ts';
-import { Outbox } from './outbox.ts';
+import { EVERYBODY, Outbox, type Receiver } from './outbox.ts';
 import { type Peer, Peers } from './peers.ts';
 import { Quorum } from './quorum.ts';
 import { Solitude } from './solitude.ts';
@@ -45,6 +45,7 @@ export class Desk {
   factsAt: Milliseconds = ms(0);
   reach = new Reachable([]);
   leaving = false;
+  membersChangedAt: Milliseconds = ms(0);
   perMinute: number | undefined;
   #sequence = 0;
   #effects: ElectionEffect[] = [];
@@ -91,7 +92,7 @@ export class Desk {
   isLiving({ node, instance }: { readonly node: string; readonly instance: Instance }): boolean {
     if (instance === this.config.instance) return true;
     const peer = this.peers.get(node);
-    return peer !== undefined && peer.living && peer.instance === instance;
+    return peer?.instance === instance && peer.living;
   }
 
   /** By the claims of the living. */
@@ -148,7 +149,7 @@ export class Desk {
     this.#reports.add(record);
   }
 
-  tellFacts(to: 'all-members' | string): void {
+  tellFacts(to: Receiver): void {
     const facts = { ...this.facts, draining: this.closed, apiViewAge: this.apiViewAge() };
     this.outbox.message(to, { kind: 'facts', settled: this.phase === 'settled', strong: !this.quorum.weak, facts });
   }
@@ -182,7 +183,7 @@ export class Desk {
     const { node, instance } = this.config;
     const made: Claim = { address: record.address, node, instance, ...claim };
     this.table.merge(record, made, this.#sequence + 1);
-    this.outbox.claim('all-members', made);
+    this.outbox.claim(EVERYBODY, made);
     this.unsettled.add(record);
   }
 }

@@ -26,7 +26,7 @@ export class ElectionDriver {
 
   step(event: TimelessElectionEvent): void {
     const outward: OutwardElectionEffect[] = [];
-    for (const effect of this.#fsm.handle({ ...event, now: this.#clock.now() } as ElectionEvent)) {
+    for (const effect of this.#fsm.handle({ ...event, now: this.#clock.now() })) {
       if (effect.kind === 'start-timer') {
         this.#timer?.stop();
         this.#timer = this.#clock.startTimer('election', effect.after, () => this.step({ kind: 'timer-fired' }));

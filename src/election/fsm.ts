@@ -2,7 +2,6 @@ import { type Milliseconds, ms, seconds } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { Member } from '../membership/member.ts';
-import { successor } from './candidates.ts';
 import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
 import { type Chore, Desk, STRENGTHEN_AFTER, stateOf } from './desk.ts';
@@ -11,18 +10,16 @@ import { Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
 import { answerAsk, Joining } from './joining.ts';
 import { answerClaim, check, hearCheck, hearClaims, hearOwn, hearTerms, tellOwn } from './merging.ts';
-import type { Receiver } from './outbox.ts';
+import { EVERYBODY, type Receiver } from './outbox.ts';
 import { Parts } from './parts.ts';
 import { learnFacts, type Peer } from './peers.ts';
 import { look } from './seat.ts';
 import { grantRequests, takeChecked, takeOffers } from './taking.ts';
+import { planRebalance, rebalance, strengthen } from './upkeep.ts';
 import { decodeMessage, type Message } from './wire/message.ts';
 
 /** The membership was quiet for so long: those who are there are all. */
 const AGREE_AFTER = seconds(5);
-const STRENGTHEN_AGAIN = ms(200);
-/** Nothing is evened while members come and go. */
-const REBALANCE_QUIET = seconds(10);
 
 /**
  * Who holds which address. Every speaker process writes claims, with terms, and only its own; all members have all claims;
@@ -42,7 +39,6 @@ export class Election {
   #toldStrong = true;
   #toldTimer: Milliseconds | undefined;
   #toldEmptied = false;
-  #membersChangedAt: Milliseconds = ms(0);
 
   constructor(config: ElectionConfig) {
     this.#desk = new Desk(config);
@@ -105,7 +101,7 @@ export class Election {
         desk.factsAt = event.now;
         desk.solitude.heard(event.heard, event.now);
         desk.reach = new Reachable(event.facts.interfaces);
-        desk.tellFacts('all-members');
+        desk.tellFacts(EVERYBODY);
         this.#everythingChanged();
         return;
       case 'received':
@@ -130,7 +126,7 @@ export class Election {
         return;
       case 'rebalance':
         desk.perMinute = event.perMinute;
-        this.#planRebalance();
+        planRebalance(desk);
         return;
       case 'woke':
         this.#joining.woke(desk, event.gap);
@@ -140,7 +136,7 @@ export class Election {
         return;
       case 'leave':
         desk.leaving = true;
-        desk.tellFacts('all-members');
+        desk.tellFacts(EVERYBODY);
         this.#everythingChanged();
         return;
       case 'stop':
@@ -166,7 +162,7 @@ export class Election {
       for (const record of desk.table.drop(replaced)) desk.unsettled.add(record);
     }
     if (peer.living === lived && replaced === undefined) return;
-    this.#membersChangedAt = desk.now;
+    desk.membersChangedAt = desk.now;
     if (peer.living) this.#joined(peer);
     else desk.quorum.lost(peer.node, member.status === 'left');
     desk.due.set('agree', ms(desk.now + AGREE_AFTER));
@@ -287,10 +283,10 @@ export class Election {
         desk.quorum.agree();
         return;
       case 'strengthen':
-        this.#strengthen();
+        strengthen(desk);
         return;
       case 'rebalance':
-        this.#rebalance();
+        rebalance(desk);
         return;
       case 'listen':
         this.#everythingChanged();
@@ -298,50 +294,6 @@ export class Election {
       default:
         unreachable(chore);
     }
-  }
-
-  /**
-   * Weak claims become strong once most members are heard and nobody comes or goes, but not before all that came back have told what
-   * they hold: theirs may be the strong ones.
-   */
-  #strengthen(): void {
-    const desk = this.#desk;
-    if (!this.#holdsWeakly || desk.phase !== 'settled' || desk.quorum.weak) return;
-    const quietFrom = this.#membersChangedAt + STRENGTHEN_AFTER;
-    if (desk.now < quietFrom || desk.config.isDeaf() || desk.peers.living().some(({ merged }) => !merged)) {
-      desk.due.set('strengthen', ms(Math.max(quietFrom, desk.now + STRENGTHEN_AGAIN)));
-      return;
-    }
-    for (const record of desk.holding)
-      if (desk.ownClaim(record)?.weak === true) desk.claim(record, 'strengthened', { weak: false });
-  }
-
-  get #holdsWeakly(): boolean {
-    for (const record of this.#desk.holding) if (this.#desk.ownClaim(record)?.weak === true) return true;
-    return false;
-  }
-
-  /** Every address goes where its rank says, so many a minute. */
-  #rebalance(): void {
-    const desk = this.#desk;
-    const perSecond = (desk.perMinute ?? 0) / 60;
-    let left = Math.max(1, Math.floor(perSecond));
-    if (desk.phase === 'settled' && desk.now - this.#membersChangedAt >= REBALANCE_QUIET)
-      for (const record of desk.holding) {
-        if (left === 0) break;
-        const best = successor(desk, record);
-        if (record.handOver !== undefined || best === undefined || best.first.node === desk.config.node) continue;
-        record.wish = { to: best.first.node, why: 'rebalance' };
-        desk.unsettled.add(record);
-        left--;
-      }
-    this.#planRebalance();
-  }
-
-  #planRebalance(): void {
-    const { due, now, perMinute } = this.#desk;
-    if (perMinute === undefined) due.delete('rebalance');
-    else due.set('rebalance', ms(now + Math.max(1000, 60_000 / perMinute)));
   }
 
   #stop(): void {
@@ -371,7 +323,7 @@ export class Election {
     const strong = !desk.quorum.weak;
     if (strong !== this.#toldStrong) {
       this.#toldStrong = strong;
-      desk.tellFacts('all-members');
+      desk.tellFacts(EVERYBODY);
     }
     desk.flushReports();
     this.#flush();
@@ -390,8 +342,8 @@ export class Election {
       () => desk.nextSequence(),
       OFFER_EXPIRY,
       (to: Receiver, payload) => {
-        if (to === 'all-members') all ??= desk.peers.living().map(({ node }) => node);
-        const nodes = to === 'all-members' ? (all ?? []) : [to];
+        if (to === EVERYBODY) all ??= desk.peers.living().map(({ node }) => node);
+        const nodes = to === EVERYBODY ? (all ?? []) : [to];
         if (nodes.length > 0) desk.emit({ kind: 'send', to: nodes, payload });
       },
     );

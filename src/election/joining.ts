@@ -2,7 +2,7 @@ import { ms, seconds } from '../base/clock.ts';
 import { type Claim, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { Desk } from './desk.ts';
 import { hearClaim, tellOwn } from './merging.ts';
-import { inParts } from './outbox.ts';
+import { EVERYBODY, inParts } from './outbox.ts';
 import { Parts } from './parts.ts';
 import type { Peer } from './peers.ts';
 import type { Message } from './wire/message.ts';
@@ -117,7 +117,7 @@ export class Joining {
       desk.emit({ kind: 'notice', notice: { kind: 'woke', standing: by === 'table' ? 'confirmed' : 'alone' } });
       for (const { node } of desk.peers.living()) tellOwn(desk, node);
     }
-    desk.tellFacts('all-members');
+    desk.tellFacts(EVERYBODY);
     desk.lookAtAll();
   }
 }

@@ -4,7 +4,9 @@ import type { AddressTerm, Offer, OwnClaim } from './wire/fields.ts';
 import { claimSize, encodeMessage, type Message, makerSize, type Part } from './wire/message.ts';
 
 /** To whom: a node, or every living member. */
-export type Receiver = string | 'all-members';
+export type Receiver = string;
+/** No node can have this name. */
+export const EVERYBODY: Receiver = '*';
 
 /** Room that a list has in a payload, whatever stands before it. */
 const ROOM = MAX_PAYLOAD - 32;

@@ -1,4 +1,5 @@
 import { ms } from '../../src/base/clock.ts';
+import { unreachable } from '../../src/base/errors.ts';
 import type { IpAddress } from '../../src/base/ip-address.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { MacAddress } from '../../src/base/mac-address.ts';
@@ -217,7 +218,14 @@ export class Speaker {
       case 'holders':
         for (const state of effect.changed) this.#learn(state);
         break;
+      case 'announce-again':
+      case 'check':
+      case 'handed-over':
+      case 'nobody-took':
+      case 'notice':
+        break;
       default:
+        unreachable(effect);
     }
     this.#options.onEffect(this, effect);
   }
