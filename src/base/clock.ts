@@ -10,15 +10,15 @@ export interface Timer {
 export interface Clock {
   /** Monotonic milliseconds with a fraction; never compare with wall time. */
   now(): Milliseconds;
-  /** Wall time, for what people and other machines read: timestamps in status, events and logs. */
-  wallTime(): Date;
+  /** Wall time, for what people and other machines read: timestamps in status, events and logs. `ahead`: from now. */
+  wallTime(ahead?: Milliseconds): Date;
   /** `name` is shown by test failures, so that a timer left running can be told from another. */
   startTimer(name: string, after: Milliseconds, fire: () => void): Timer;
 }
 
 export const systemClock: Clock = {
   now: () => ms(performance.now()),
-  wallTime: () => new Date(),
+  wallTime: (ahead = ms(0)) => new Date(Date.now() + ahead),
   startTimer(_name, after, fire) {
     const handle = setTimeout(fire, after);
     return { stop: () => clearTimeout(handle) };

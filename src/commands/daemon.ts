@@ -4,14 +4,21 @@ import { systemClock } from '../base/clock.ts';
 import { ExitCode, messageOf, usageError } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
-import { type DirectoryCluster, nodeSocketPath, openDirectory } from '../cluster/directory/directory.ts';
+import {
+  controllerSocketPath,
+  type DirectoryCluster,
+  nodeSocketPath,
+  openDirectory,
+} from '../cluster/directory/directory.ts';
 import { runLease } from '../cluster/lease-driver.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
+import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
 import { giveBackMemory } from './give-back-memory.ts';
+import { membershipKeys } from './membership-key.ts';
 import { version } from './version.ts';
 
 /**
@@ -27,6 +34,8 @@ export interface DaemonOptions {
   readonly ignoreExcludeLb: boolean;
   readonly observe: boolean;
   readonly statusPort: number;
+  readonly membershipKeyFile: string | undefined;
+  readonly insecure: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -52,7 +61,9 @@ export function addDaemonOptions(command: Command, roles: Roles): Command {
   if (roles.speaker)
     command
       .option('--interface <name>', 'use this interface only (may be repeated)', repeated, [])
-      .option('--observe', 'watch and report, but answer and announce nothing', false);
+      .option('--observe', 'watch and report, but answer and announce nothing', false)
+      .option('--membership-key-file <file>', 'key of the group of speakers (default: .clarion/membership-key)')
+      .option('--insecure', 'speakers talk under a key that everybody knows; for labs', false);
   return command;
 }
 
@@ -74,14 +85,34 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
     // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
     const takeInventory = inventoryTaker(node);
     const speaking = roles.speaker
-      ? startSpeaker(options, cluster, takeInventory, logger, parts, ended.lost)
+      ? startSpeaker(roles, options, cluster, takeInventory, logger, parts, ended.lost)
       : undefined;
     if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
     await speaking;
-    const status = new StatusServer({ ...parts, healthy: all(parts.healthy), ready: all(parts.ready), logger });
+    const status = new StatusServer({
+      ...parts,
+      healthy: all(parts.healthy),
+      ready: all(parts.ready),
+      status: (query) =>
+        statusReport(
+          {
+            node,
+            version,
+            time: systemClock.wallTime(),
+            controller: parts.controllerFacts?.(),
+            speaker: parts.speakerFacts?.(),
+          },
+          query,
+        ),
+      logger,
+    });
     parts.stops.push(() => status.stop());
     if (statusPort !== 0) await status.listen(statusPort);
-    if (roles.speaker) await listenOnSocket(status, directory, node, logger);
+    await listenOnSocket(
+      status,
+      () => (roles.speaker ? nodeSocketPath : controllerSocketPath)(directory, node),
+      logger,
+    );
     parts.stops.push(giveBackMemory(systemClock));
     logger.info('started', { version, ...roles, directory });
     process.exitCode = await ended.exitCode;
@@ -92,12 +123,12 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
 }
 
 /** A folder that cannot be written has no socket; its addresses are announced all the same. */
-async function listenOnSocket(status: StatusServer, directory: string, node: string, logger: Logger): Promise<void> {
+async function listenOnSocket(status: StatusServer, socketPath: () => string, logger: Logger): Promise<void> {
   let path: string;
   try {
-    path = nodeSocketPath(directory, node);
+    path = socketPath();
   } catch (thrown) {
-    const where = `the socket of node ${node}`;
+    const where = 'the socket for commands';
     logger.warn('status server not started; everything else goes on', { where, why: messageOf(thrown) });
     return;
   }
@@ -110,6 +141,8 @@ interface Parts {
   readonly healthy: Check[];
   readonly ready: Check[];
   readonly metrics: Metrics;
+  controllerFacts?: () => StatusFacts['controller'];
+  speakerFacts?: () => StatusFacts['speaker'];
 }
 
 function startController(
@@ -140,6 +173,7 @@ function startController(
   };
   parts.stops.push(deactivate);
   parts.metrics.controller(() => controller?.snapshot());
+  parts.controllerFacts = () => controller?.snapshot() ?? 'standby';
   parts.ready.push(() => (controller === undefined || controller.snapshot().effective ? [] : ['no pass finished yet']));
   // A standalone process is the only one of its folder by contract; of several controllers one is active.
   if (roles.speaker) {
@@ -160,6 +194,7 @@ function startController(
 }
 
 async function startSpeaker(
+  roles: Roles,
   options: DaemonOptions,
   cluster: DirectoryCluster,
   takeInventory: InventoryTaker,
@@ -168,8 +203,19 @@ async function startSpeaker(
   onLost: () => void,
 ): Promise<void> {
   const { node, observe, logLevel, loadBalancerClass, ignoreExcludeLb } = options;
+  const keys = await membershipKeys({
+    directory: options.directory ?? '.',
+    file: options.membershipKeyFile,
+    insecure: options.insecure,
+    mayCreate: roles.controller,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
   const speaker = await Speaker.start({
     node,
+    version,
+    keys,
     interfaces: options.interface,
     observe,
     logLevel,
@@ -185,7 +231,8 @@ async function startSpeaker(
     },
   });
   parts.stops.push(() => speaker.stop());
-  parts.metrics.speaker(async () => ({ ...speaker.snapshot(), layer2: await speaker.ping() }));
+  parts.speakerFacts = () => speaker.snapshot();
+  parts.metrics.speaker(async () => ({ ...speaker.snapshot(), counters: await speaker.ping() }));
   parts.healthy.push(async () => ((await speaker.ping()) === undefined ? ['the wire thread does not answer'] : []));
   parts.ready.push(() => (speaker.snapshot().configured ? [] : ['no configuration has been published yet']));
 }
@@ -195,7 +242,8 @@ function untilSignal(): { readonly exitCode: Promise<ExitCode>; readonly lost: (
   let lost = (): void => {};
   const exitCode = new Promise<ExitCode>((resolve) => {
     lost = () => resolve(ExitCode.environment);
-    process.once('SIGTERM', () => resolve(ExitCode.done));
+    // Stays: the wire thread's own watch of SIGTERM ends with the last listener here.
+    process.on('SIGTERM', () => resolve(ExitCode.done));
     process.once('SIGINT', () => resolve(ExitCode.interrupted));
   });
   return { exitCode, lost };

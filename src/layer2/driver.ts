@@ -1,8 +1,9 @@
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import { DueQueue } from '../base/due-queue.ts';
 import { environmentError } from '../base/errors.ts';
-import type { IpFamily } from '../base/ip-address.ts';
+import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
+import type { MacAddress } from '../base/mac-address.ts';
 import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
 import type { InterfaceWatch, Network, NetworkInterface } from '../network/ports.ts';
@@ -45,6 +46,11 @@ export interface Layer2Options {
   readonly logger: Logger;
   /** The addresses whose state changed; called within `apply`, and whenever something happens on a link. */
   readonly onReport: (changed: readonly Layer2AddressReport[]) => void;
+  /**
+   * A machine that speaks for an address of ours: `friend` if it is one of us (the election settles that, and a defence would
+   * only make neighbours change their minds twice), else a rival. Undefined: everybody else is a rival.
+   */
+  readonly judgeRival?: ((address: IpAddress, mac: MacAddress) => 'friend' | 'rival') | undefined;
   /** Use no others; undefined: all that are fit for it. */
   readonly interfaces?: readonly string[];
 }
@@ -83,6 +89,7 @@ export class Layer2 {
       counters: this.#counters,
       only: options.interfaces,
       onRival: ({ held }, rival, claim) => {
+        if (options.judgeRival?.(held.address, rival.mac) === 'friend') return;
         this.#dispatch(held, { kind: 'rival-seen', rival, claim });
         this.#settle();
       },
@@ -102,6 +109,14 @@ export class Layer2 {
     const wanted = new Set<Held>();
     for (const entry of entries) wanted.add(this.#applyEntry(entry));
     for (const held of this.#all()) if (!wanted.has(held)) this.#remove(held);
+    this.#settle();
+  }
+
+  /** Announces once more what is announced: somebody else was heard who should have been silent. */
+  announceAgain({ family, value }: IpAddress): void {
+    const held = this.#held[family].get(value);
+    if (held === undefined || !isAnnounced(held.conflict)) return;
+    for (const presence of held.presences) this.#schedule.announceOnce(presence, this.#now());
     this.#settle();
   }
 
@@ -144,8 +159,20 @@ export class Layer2 {
     if (before === entry) return held;
     held.entry = entry;
     if (!sameNames(before.interfaces, entry.interfaces)) this.#meet(held);
-    if (before.state !== entry.state) this.#dispatch(held, { kind: 'wanted', hold: entry.state === 'hold' });
+    held.known ||= !entry.probe;
+    if (held.conflict?.kind === 'probing' && !entry.probe) this.#restart(held);
+    else if (before.state !== entry.state) this.#dispatch(held, { kind: 'wanted', hold: entry.state === 'hold' });
     return held;
+  }
+
+  /** It was being probed for, and turns out to be a failover or hand-over. */
+  #restart(held: Held): void {
+    for (const presence of held.presences) {
+      this.#schedule.withdraw(presence);
+      presence.probing = false;
+    }
+    this.#stopTimers(held);
+    this.#take(held, startConflict(held.entry.state === 'hold', held.known, this.#settings.conflictProbe));
   }
 
   #remove(held: Held): void {

@@ -12,7 +12,7 @@ export interface Held {
   presences: Presence[];
   /** Undefined: there is no interface for it. */
   conflict: ConflictState | undefined;
-  /** Found free since it came into the table: not probed for again. */
+  /** Found free since it came into the table, or in use by us before: not probed for (again). */
   known: boolean;
   /** What was reported last. */
   reported: Layer2AddressReport['state'] | undefined;
@@ -41,7 +41,7 @@ export const newHeld = (entry: Layer2Entry): Held => ({
   choice: { interfaces: [], guessed: false },
   presences: [],
   conflict: undefined,
-  known: false,
+  known: !entry.probe,
   reported: undefined,
   timers: new Map(),
 });

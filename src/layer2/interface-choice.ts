@@ -21,6 +21,9 @@ export type UsableInterface = NetworkInterface & { readonly mac: MacAddress };
 /** MetalLB's announcedInterfacesToExclude: links of container networks, where no router of the site is. */
 const NOT_PHYSICAL = /^(docker|cbr|dummy|virbr|lxcbr|veth|cali|tunl|flannel|kube-ipvs|cni|nodelocaldns|lxc)|^lo$/;
 
+/** Whether MetalLB's list of interfaces to leave out would let it pass. */
+export const isPhysical = (name: string): boolean => !NOT_PHYSICAL.test(name);
+
 /**
  * Up, able to broadcast, with a MAC, and not the port of a bridge or bond. `only` (the command line's --interface) is the
  * widest set that may ever be used; undefined: no restriction.
@@ -47,7 +50,7 @@ export function interfaceChooser(
 ): (address: IpAddress, named: readonly string[]) => InterfaceChoice {
   const subnets = usable.flatMap((link) => subnetsOf(link).map((range) => ({ range, name: link.name })));
   // Whoever names interfaces on the command line has judged for himself which are physical.
-  const physical = usable.filter(({ name }) => only !== undefined || !NOT_PHYSICAL.test(name));
+  const physical = usable.filter(({ name }) => only !== undefined || isPhysical(name));
   const guessed = {
     ipv4: { interfaces: physical.map(({ name }) => name), guessed: true },
     // Without any IPv6 address, IPv6 is switched off on the interface.
@@ -72,7 +75,7 @@ export function choiceFacts(
   named: ReadonlySet<string>,
 ): string {
   const eligible = usable.filter(
-    (link) => only !== undefined || named.has(link.name) || !NOT_PHYSICAL.test(link.name) || subnetsOf(link).length > 0,
+    (link) => only !== undefined || named.has(link.name) || isPhysical(link.name) || subnetsOf(link).length > 0,
   );
   return eligible
     .map((link) => {

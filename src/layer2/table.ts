@@ -9,6 +9,11 @@ export interface Layer2Entry {
    * `hold`: answer for it (after the conflict probe, if none was done since it was assigned).
    */
   readonly state: 'prepare' | 'hold';
+  /**
+   * Look for a conflict before it is announced for the first time. False at a failover or hand-over: the address was in use
+   * already, and every millisecond counts.
+   */
+  readonly probe: boolean;
   /** Named by the configuration; empty: chosen by subnet. */
   readonly interfaces: readonly string[];
 }

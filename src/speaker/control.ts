@@ -10,9 +10,13 @@ import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
+import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
+import type { GroupKey } from '../membership/keys.ts';
+import type { Member } from '../membership/member.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
 import { speakerReportEntry } from './speaker-report.ts';
+import { wireAddress } from './wire-address.ts';
 
 /**
  * The control thread of a speaker: cluster -> effective configuration + inventory -> announcement -> wire thread.
@@ -27,6 +31,8 @@ export interface ControlDeps {
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
   readonly toWire: (message: ToWire) => void;
+  /** Of the group of speakers; undefined: there are no other nodes, now and later. */
+  readonly keys: readonly GroupKey[] | undefined;
   /** Shared with whoever else looks at the same cluster in this process. */
   readonly takeInventory?: InventoryTaker | undefined;
 }
@@ -46,6 +52,10 @@ export class Control {
   readonly #unsubscribe: () => void;
   readonly #wire = new Map<string, WireAddressReport>();
   #verdicts: readonly AddressVerdict[] = [];
+  #members: readonly Member[] = [];
+  #nodes: ReadonlyMap<string, ClusterNode> | undefined;
+  #seeds = '';
+  #moves: { readonly text: string; readonly services: readonly ServiceKey[] } = { text: '', services: [] };
   #effectiveText: string | undefined;
   #config: Config | undefined;
   #layer2Settings = '';
@@ -73,10 +83,20 @@ export class Control {
 
   /** For metrics, readiness and the report. */
   snapshot(): ControlSnapshot {
-    return { configured: this.#config !== undefined, verdicts: this.#verdicts, wire: [...this.#wire.values()] };
+    return {
+      configured: this.#config !== undefined,
+      verdicts: this.#verdicts,
+      wire: [...this.#wire.values()],
+      nodes: this.#nodes,
+      members: this.#members,
+    };
   }
 
-  fromWire(message: Extract<FromWire, { kind: 'report' }>): void {
+  fromWire(message: Extract<FromWire, { kind: 'report' | 'members' }>): void {
+    if (message.kind === 'members') {
+      this.#members = message.members;
+      return;
+    }
     for (const address of message.removed) this.#wire.delete(formatIpAddress(address));
     for (const report of message.changed) this.#wire.set(formatIpAddress(report.address), report);
     this.#publishAfter(this.#reportDelay);
@@ -105,14 +125,51 @@ export class Control {
     });
     const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
     this.#verdicts = verdicts;
+    this.#tellNodes(inventory.nodes, config);
     const set: WireAddress[] = [];
     const remove: IpAddress[] = [...removed];
-    for (const verdict of changed) {
-      const entry = wireAddress(verdict, node);
+    for (const verdict of [...changed, ...this.#movesChanged(inventory.services, new Set(changed))]) {
+      const entry = wireAddress(verdict, inventory.services, node);
       if (entry === undefined) remove.push(verdict.address);
       else set.push(entry);
     }
     if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set, remove });
+  }
+
+  /** The first time, this is what the wire thread waits for to take part. */
+  #tellNodes(nodes: ReadonlyMap<string, ClusterNode>, { membership, election }: Config): void {
+    const { keys, toWire } = this.#deps;
+    if (nodes === this.#nodes) return;
+    const joined = this.#nodes !== undefined;
+    this.#nodes = nodes;
+    const seeds = [...nodes.values()].map(({ name, addresses }) => ({
+      node: name,
+      addresses: addresses.map((address) => ({ address, port: membership.port })),
+    }));
+    const text = seeds
+      .map((seed) => [seed.node, ...seed.addresses.map(({ address }) => formatIpAddress(address))].join(' '))
+      .join(',');
+    if (text === this.#seeds) return;
+    this.#seeds = text;
+    if (joined) toWire({ kind: 'nodes', nodes: seeds });
+    else {
+      const { profile, port, settleTime } = membership;
+      toWire({ kind: 'join', join: { profile, port, settleTime, keys, nodes: seeds } });
+      toWire({ kind: 'rebalance', perMinute: election.rebalancePerMinute });
+    }
+  }
+
+  /** Verdicts that did not change, of addresses that `clarion move` asks for, or asked for, otherwise than before. */
+  #movesChanged(
+    services: ReadonlyMap<ServiceKey, ServiceRequest>,
+    told: ReadonlySet<AddressVerdict>,
+  ): readonly AddressVerdict[] {
+    const asked = [...services.values()].filter(({ moveTo }) => moveTo !== undefined);
+    const text = asked.map(({ key, moveTo }) => `${key} ${JSON.stringify(moveTo, bigintText)}`).join(',');
+    if (text === this.#moves.text) return [];
+    const keys = new Set([...asked.map(({ key }) => key), ...this.#moves.services]);
+    this.#moves = { text, services: asked.map(({ key }) => key) };
+    return this.#verdicts.filter((verdict) => !told.has(verdict) && verdict.services.some((key) => keys.has(key)));
   }
 
   #effectiveConfig(): Config | undefined {
@@ -174,18 +231,9 @@ export interface ControlSnapshot {
   readonly configured: boolean;
   readonly verdicts: readonly AddressVerdict[];
   readonly wire: readonly WireAddressReport[];
+  readonly nodes: ReadonlyMap<string, ClusterNode> | undefined;
+  /** Of every other node. */
+  readonly members: readonly Member[];
 }
 
-/** Undefined: layer 2 has nothing to do with this address, here or anywhere. */
-function wireAddress(verdict: AddressVerdict, node: string): WireAddress | undefined {
-  if (verdict.barred !== undefined && verdict.barred !== 'no-endpoints') return undefined;
-  const candidates = verdict.nodes.flatMap(({ layer2 }) => (layer2.kind === 'may' ? [layer2.candidate] : []));
-  if (candidates.length === 0) return undefined;
-  const own = verdict.nodes.find((entry) => entry.node === node)?.layer2;
-  return {
-    address: verdict.address,
-    serving: verdict.barred === undefined,
-    interfaces: own?.kind === 'may' ? own.interfaces : [],
-    candidates,
-  };
-}
+const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -1,9 +1,14 @@
-import type { Candidate } from '../announcement/verdict.ts';
+import type { Milliseconds } from '../base/clock.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { LogLevel } from '../base/logger.ts';
 import type { Layer2Settings } from '../config/config.ts';
+import type { ElectionAddress } from '../election/address.ts';
+import type { HandOverReason } from '../election/hand-over-state.ts';
 import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
+import type { MembershipCounters } from '../membership/driver.ts';
+import type { GroupKey } from '../membership/keys.ts';
+import type { Member, Seed } from '../membership/member.ts';
 
 /**
  * All that crosses between the control thread and the wire thread. Control tells who *may* announce, wire decides who
@@ -11,19 +16,21 @@ import type { Layer2AddressReport } from '../layer2/table.ts';
  */
 export type ToWire =
   | { readonly kind: 'layer2-settings'; readonly settings: Layer2Settings }
+  /** Once, before everything else but the settings of layer 2: the wire thread takes part from now on. */
+  | { readonly kind: 'join'; readonly join: Join }
+  /** Whenever a Node comes, goes, or changes its addresses. */
+  | { readonly kind: 'nodes'; readonly nodes: readonly Seed[] }
+  | { readonly kind: 'rebalance'; readonly perMinute: number | undefined }
+  | { readonly kind: 'keys'; readonly keys: readonly GroupKey[] }
   | { readonly kind: 'addresses'; readonly set: readonly WireAddress[]; readonly remove: readonly IpAddress[] }
   /** Answered by `pong` with the same number: the wire thread is alive. */
   | { readonly kind: 'ping'; readonly number: number }
+  /** Hand over what can be handed over, say goodbye, be silent. Answered by `stopped`. */
   | { readonly kind: 'stop' };
 
-export interface WireAddress {
-  readonly address: IpAddress;
-  /** False: there is nothing to serve yet, so the would-be holder only looks for a conflict. */
-  readonly serving: boolean;
-  /** Of this node, named by the configuration; empty: chosen by subnet. */
-  readonly interfaces: readonly string[];
-  /** Every node that may hold the address, this one perhaps among them. */
-  readonly candidates: readonly Candidate[];
+export interface WireAddress extends ElectionAddress {
+  /** healthCheckNodePort of the Services with externalTrafficPolicy Local: all must say yes before this node takes over. */
+  readonly healthCheckPorts: readonly number[];
 }
 
 export type FromWire =
@@ -32,21 +39,44 @@ export type FromWire =
   | { readonly kind: 'failed'; readonly message: string }
   /** Addresses whose state changed, and those no longer ours to speak for. */
   | { readonly kind: 'report'; readonly changed: readonly WireAddressReport[]; readonly removed: readonly IpAddress[] }
-  | { readonly kind: 'pong'; readonly number: number; readonly layer2: Layer2Counters }
+  | { readonly kind: 'members'; readonly members: readonly Member[] }
+  | { readonly kind: 'pong'; readonly number: number; readonly counters: WireCounters }
   | { readonly kind: 'stopped' };
+
+export interface WireCounters {
+  readonly layer2: Layer2Counters;
+  /** Undefined where this node is the only one. */
+  readonly membership: MembershipCounters | undefined;
+}
 
 export interface WireAddressReport {
   readonly address: IpAddress;
+  /** Undefined: nobody, as far as this node knows. */
   readonly holder: string | undefined;
-  /** Only where this node is the holder. */
+  readonly term: number | undefined;
+  /** When this node learned of the holder, ISO 8601. */
+  readonly since: string | undefined;
+  readonly handingOver: HandOverReason | undefined;
+  /** Only where this node holds it, or would (nothing to serve yet). */
   readonly layer2: Layer2AddressReport['state'] | undefined;
 }
 
 /** What the wire thread is told at birth. */
 export interface WireOptions {
   readonly node: string;
+  readonly version: string;
   /** The command line's --interface; empty: all. */
   readonly interfaces: readonly string[];
   readonly observe: boolean;
   readonly logLevel: LogLevel;
+}
+
+/** What the wire thread needs to take part. A change of profile or port takes a restart. */
+export interface Join {
+  readonly profile: 'default' | 'fast';
+  readonly port: number;
+  readonly settleTime: Milliseconds;
+  /** Undefined: there is no other node, so no membership. */
+  readonly keys: readonly GroupKey[] | undefined;
+  readonly nodes: readonly Seed[];
 }

@@ -4,12 +4,13 @@ import { environmentError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { InventoryTaker } from '../inventory/take.ts';
-import type { Layer2Counters } from '../layer2/driver.ts';
+import type { GroupKey } from '../membership/keys.ts';
+import { leaveStopSignalToOthers } from '../network/stop-signal.ts';
 import { Control, type ControlSnapshot } from './control.ts';
-import type { FromWire, ToWire, WireOptions } from './messages.ts';
+import type { FromWire, ToWire, WireCounters, WireOptions } from './messages.ts';
 
-/** How long a stop waits for the wire thread before it is ended without its goodbye. */
-const STOP_LIMIT = seconds(2);
+/** How long a stop waits for the wire thread to hand over and say goodbye before it is ended without. */
+const STOP_LIMIT = seconds(5);
 /** A wire thread that has not answered within this is called dead by /healthz. */
 const PING_LIMIT = seconds(2);
 
@@ -19,6 +20,7 @@ export interface SpeakerDeps extends WireOptions {
   readonly logger: Logger;
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
+  readonly keys: readonly GroupKey[] | undefined;
   readonly takeInventory?: InventoryTaker | undefined;
   /** The wire thread ended although nobody asked it to: the process must not go on as if it announced. */
   readonly onLost: (error: Error) => void;
@@ -29,7 +31,7 @@ export class Speaker {
   readonly #deps: SpeakerDeps;
   readonly #worker: Worker;
   readonly #control: Control;
-  readonly #pings = new Map<number, (counters: Layer2Counters) => void>();
+  readonly #pings = new Map<number, (counters: WireCounters) => void>();
   #pingNumber = 0;
   #stopped: (() => void) | undefined;
 
@@ -45,8 +47,11 @@ export class Speaker {
 
   private constructor(deps: SpeakerDeps, started: (failure: Error | undefined) => void) {
     this.#deps = deps;
-    const { node, interfaces, observe, logLevel } = deps;
-    const options: WireOptions = { node, interfaces, observe, logLevel };
+    const { node, version, interfaces, observe, logLevel } = deps;
+    const options: WireOptions = { node, version, interfaces, observe, logLevel };
+    // So that SIGTERM interrupts the thread that hands over, and not this one while it waits for a disk.
+    const refused = leaveStopSignalToOthers();
+    if (refused !== undefined) deps.logger.debug('SIGTERM comes to any thread', { why: refused.message });
     this.#worker = new Worker(wireEntry(), { workerData: options });
     this.#control = new Control({ ...deps, toWire: (message) => this.#send(message) });
     this.#worker.on('message', (message: FromWire) => this.#receive(message, started));
@@ -59,7 +64,7 @@ export class Speaker {
   }
 
   /** Counters of the wire thread, which proves by answering that it lives; undefined when it does not. */
-  ping(): Promise<Layer2Counters | undefined> {
+  ping(): Promise<WireCounters | undefined> {
     const number = ++this.#pingNumber;
     return new Promise((resolve) => {
       const limit = this.#deps.clock.startTimer('ping', PING_LIMIT, () => {
@@ -98,13 +103,14 @@ export class Speaker {
         started(undefined);
         return;
       case 'failed':
-        started(environmentError(message.message));
+        this.#lost(environmentError(message.message), started);
         return;
       case 'report':
+      case 'members':
         this.#control.fromWire(message);
         return;
       case 'pong':
-        this.#pings.get(message.number)?.(message.layer2);
+        this.#pings.get(message.number)?.(message.counters);
         this.#pings.delete(message.number);
         return;
       case 'stopped':

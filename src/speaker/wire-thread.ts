@@ -1,39 +1,64 @@
 import type { Clock } from '../base/clock.ts';
-import { unreachable } from '../base/errors.ts';
-import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { messageOf, unreachable } from '../base/errors.ts';
+import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
-import { rankCandidates } from '../election/rank.ts';
+import { ElectionDriver, type OutwardElectionEffect } from '../election/driver.ts';
+import type { AddressState } from '../election/events.ts';
 import { Layer2 } from '../layer2/driver.ts';
-import type { Layer2AddressReport, Layer2Entry } from '../layer2/table.ts';
-import type { Network } from '../network/ports.ts';
-import type { FromWire, ToWire, WireAddress, WireAddressReport, WireOptions } from './messages.ts';
+import type { Layer2AddressReport } from '../layer2/table.ts';
+import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
+import { instanceFromBytes, type Seed, type TransportAddress } from '../membership/member.ts';
+import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
+import type { DatagramNetwork, InterfaceWatch, Network } from '../network/ports.ts';
+import { Duties } from './duties.ts';
+import { logElection, logHolder } from './election-log.ts';
+import { Hearing } from './hearing.ts';
+import type { FromWire, Join, ToWire, WireAddress, WireAddressReport, WireOptions } from './messages.ts';
+import { ownFacts } from './own-facts.ts';
 
 /**
- * What runs in the wire thread: from "who may" to "who does, and does it". Until there is membership the holder of an
- * address is the first in rank among the nodes that may, so two speakers on one folder agree, without failover.
+ * What runs in the wire thread: membership (who is alive), election (who holds), layer 2 (answers and announces), joined.
+ * Control says who may; what is needed to keep an address answered is all here, so that a stall of the control thread,
+ * or of the API server, costs no failover.
  */
 export interface WireDeps {
   readonly options: WireOptions;
   readonly network: Network;
+  readonly datagrams: DatagramNetwork;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly send: (message: FromWire) => void;
+  /** Whether the data path of this node says that it serves (health-check.ts). */
+  readonly healthCheck: (port: number) => Promise<boolean>;
+  /** Frames received by an interface since it exists; undefined: not known. */
+  readonly framesReceived: (interfaceName: string) => number | undefined;
 }
 
-interface Held {
-  readonly holder: string | undefined;
-  /** Only where this node is the holder. */
-  readonly entry: Layer2Entry | undefined;
-}
+/** How long a stop waits for others to take the addresses over. */
+const HAND_OVER_LIMIT = seconds(3);
+const INSTANCE_BYTES = 16;
 
 export class Wire {
   readonly #deps: WireDeps;
   readonly #layer2: Layer2;
-  readonly #held = new Map<string, Held>();
+  readonly #watch: InterfaceWatch | undefined;
+  readonly #hearing: Hearing;
+  readonly #duties = new Duties((address) => this.#wanted.get(formatIpAddress(address))?.interfaces ?? []);
+  /** All that control said of addresses, also before there is an election to tell. */
+  readonly #wanted = new Map<string, WireAddress>();
+  readonly #states = new Map<string, AddressState>();
+  readonly #layer2States = new Map<string, Layer2AddressReport['state']>();
+  readonly #toReport = new Map<string, IpAddress>();
   #settings: Layer2Settings | undefined;
+  #nodes: readonly Seed[] = [];
+  #election: ElectionDriver | undefined;
+  #membership: MembershipDriver | undefined;
+  #stopping: 'no' | 'handing-over' | 'leaving' = 'no';
+  #stopLimit: Timer | undefined;
 
   constructor(deps: WireDeps) {
     this.#deps = deps;
@@ -44,60 +69,319 @@ export class Wire {
       random,
       logger,
       ...(options.interfaces.length === 0 ? {} : { interfaces: options.interfaces }),
-      onReport: (reports) => this.#report(reports),
+      judgeRival: (address, mac) => this.#judgeRival(address, mac),
+      onReport: (reports) => this.#layer2Changed(reports),
     });
+    this.#hearing = new Hearing(clock, deps.framesReceived, () => this.#tellFacts());
+    const watch = network.watchInterfaces(() => this.#tellFacts());
+    if (watch.ok) this.#watch = watch.value;
+    else
+      logger.warn('interfaces are not watched, so other nodes learn of no change', {
+        why: watch.error.message,
+        options,
+      });
   }
 
   receive(message: ToWire): void {
     switch (message.kind) {
       case 'layer2-settings':
         this.#settings = message.settings;
-        this.#apply();
+        this.#layer2.apply(this.#duties.all(), message.settings);
+        return;
+      case 'join':
+        void this.#join(message.join);
+        return;
+      case 'nodes':
+        this.#setNodes(message.nodes);
+        return;
+      case 'keys':
+        this.#membership?.useKeys(message.keys);
+        return;
+      case 'rebalance':
+        this.#election?.step({ kind: 'rebalance', perMinute: message.perMinute });
         return;
       case 'addresses':
-        this.#update(message.set, message.remove);
+        this.#want(message.set, message.remove);
         return;
-      case 'ping':
-        this.#deps.send({ kind: 'pong', number: message.number, layer2: this.#layer2.counters() });
+      case 'ping': {
+        const counters = { layer2: this.#layer2.counters(), membership: this.#membership?.counters() };
+        this.#deps.send({ kind: 'pong', number: message.number, counters });
         return;
+      }
       case 'stop':
-        this.#layer2.stop();
-        this.#deps.send({ kind: 'stopped' });
+        this.stop();
         return;
       default:
         unreachable(message);
     }
   }
 
-  #update(set: readonly WireAddress[], remove: readonly IpAddress[]): void {
-    const { send, options } = this.#deps;
-    for (const address of remove) this.#held.delete(formatIpAddress(address));
-    const elsewhere: WireAddressReport[] = [];
-    for (const wireAddress of set) {
-      const { address } = wireAddress;
-      const holder = rankCandidates(address, wireAddress.candidates)[0]?.node;
-      const ours = holder === options.node && !options.observe;
-      const entry: Layer2Entry | undefined = ours
-        ? { address, state: wireAddress.serving ? 'hold' : 'prepare', interfaces: wireAddress.interfaces }
-        : undefined;
-      this.#held.set(formatIpAddress(address), { holder, entry });
-      if (entry === undefined) elsewhere.push({ address, holder, layer2: undefined });
+  /** Hand over, say goodbye, be silent; then `stopped`. A second call changes nothing. */
+  stop(): void {
+    if (this.#stopping !== 'no') return;
+    this.#stopping = 'handing-over';
+    if (this.#election === undefined) {
+      void this.#leave();
+      return;
     }
-    if (elsewhere.length > 0 || remove.length > 0) send({ kind: 'report', changed: elsewhere, removed: remove });
-    this.#apply();
+    this.#stopLimit = this.#deps.clock.startTimer('hand-over at stop', HAND_OVER_LIMIT, () => void this.#leave());
+    this.#election.step({ kind: 'leave' });
   }
 
-  #apply(): void {
-    if (this.#settings === undefined) return;
-    const entries = [...this.#held.values()].flatMap(({ entry }) => entry ?? []);
-    this.#layer2.apply(entries, this.#settings);
+  async #leave(): Promise<void> {
+    if (this.#stopping === 'leaving') return;
+    this.#stopping = 'leaving';
+    this.#stopLimit?.stop();
+    this.#election?.step({ kind: 'stop' });
+    await this.#membership?.leave();
+    this.#hearing.stop();
+    this.#watch?.close();
+    this.#layer2.stop();
+    this.#deps.send({ kind: 'stopped' });
   }
 
-  #report(reports: readonly Layer2AddressReport[]): void {
-    const changed = reports.flatMap(({ address, state }): WireAddressReport[] => {
-      const held = this.#held.get(formatIpAddress(address));
-      return held?.entry === undefined ? [] : [{ address, holder: held.holder, layer2: state }];
-    });
+  async #join(join: Join): Promise<void> {
+    const { options, clock, random } = this.#deps;
+    this.#nodes = join.nodes;
+    const membership = await this.#openMembership(join);
+    if (membership === 'failed') return;
+    if (this.#stopping !== 'no') {
+      membership?.stop();
+      return;
+    }
+    this.#membership = membership;
+    const config = {
+      node: options.node,
+      instance: membership?.instance ?? instanceFromBytes(random.bytes(INSTANCE_BYTES)),
+      // Who has nobody to ask need not wait for an answer.
+      settleTime: this.#others().length > 0 ? join.settleTime : ms(0),
+      rebalancePerMinute: undefined,
+      isDeaf: () => membership?.deaf ?? false,
+      observe: options.observe,
+    };
+    this.#election = new ElectionDriver(config, clock, (effects) => this.#perform(effects));
+    this.#setNodes(this.#nodes);
+    this.#tellFacts();
+    this.#election.step({ kind: 'started' });
+    this.#election.step({ kind: 'addresses', set: [...this.#wanted.values()], remove: [] });
+  }
+
+  async #openMembership({ profile, port, keys }: Join): Promise<MembershipDriver | 'failed' | undefined> {
+    const { options, datagrams, clock, random, logger } = this.#deps;
+    if (keys === undefined) return undefined;
+    const own = this.#nodes.find(({ node }) => node === options.node)?.addresses ?? [];
+    const families = new Set(this.#nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address.family)));
+    try {
+      return await MembershipDriver.open({
+        node: options.node,
+        profile: profile === 'fast' ? FAST_PROFILE : DEFAULT_PROFILE,
+        keys,
+        listen: (families.size === 0 ? (['ipv4'] as const) : [...families]).map((family) => anyAddress(family, port)),
+        addresses: own,
+        network: datagrams,
+        clock,
+        random,
+        logger,
+        onReport: (report) => this.#membershipChanged(report),
+        onWoke: (gap) => this.#election?.step({ kind: 'woke', gap }),
+      });
+    } catch (thrown) {
+      if (this.#others().length > 0) {
+        // To take part without hearing the others would be to claim what they hold.
+        this.#deps.send({ kind: 'failed', message: messageOf(thrown) });
+        return 'failed';
+      }
+      logger.warn('no other speaker will be heard, and so far there is none', { why: messageOf(thrown) });
+      return undefined;
+    }
+  }
+
+  #others(): readonly Seed[] {
+    return this.#nodes.filter(({ node }) => node !== this.#deps.options.node);
+  }
+
+  #setNodes(nodes: readonly Seed[]): void {
+    this.#nodes = nodes;
+    this.#membership?.setSeeds(nodes);
+    this.#election?.step({ kind: 'nodes', nodes: new Set(nodes.map(({ node }) => node)) });
+  }
+
+  #want(set: readonly WireAddress[], remove: readonly IpAddress[]): void {
+    for (const address of remove) {
+      const key = formatIpAddress(address);
+      this.#wanted.delete(key);
+      this.#states.delete(key);
+      this.#layer2States.delete(key);
+    }
+    for (const wanted of set) {
+      this.#wanted.set(formatIpAddress(wanted.address), wanted);
+      this.#duties.refresh(wanted.address);
+    }
+    this.#election?.step({ kind: 'addresses', set, remove });
+    this.#applyDuties();
+    if (remove.length > 0) this.#deps.send({ kind: 'report', changed: [], removed: remove });
+  }
+
+  #membershipChanged(report: MembershipReport): void {
+    const election = this.#election;
+    switch (report.kind) {
+      case 'member-changed':
+      case 'member-forgotten':
+        election?.step({ kind: report.kind, member: report.member });
+        this.#deps.send({ kind: 'members', members: this.#membership?.members() ?? [] });
+        return;
+      case 'payload':
+        election?.step({ kind: 'received', from: report.from, payload: report.payload });
+        return;
+      case 'digest-differs':
+        election?.step({ kind: 'digest-differs', member: report.member });
+        return;
+      case 'standing':
+        election?.step({ kind: 'standing', standing: report.standing });
+        return;
+      case 'duplicate-name':
+        // The driver has logged it.
+        return;
+      default:
+        unreachable(report);
+    }
+  }
+
+  /** In order: an address is answered for before its claim is sent. */
+  #perform(effects: readonly OutwardElectionEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.#applyDuties();
+      this.#performOne(effect);
+    }
+    this.#applyDuties();
+    this.#flushReports();
+  }
+
+  #performOne(effect: OutwardElectionEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        for (const node of effect.to) this.#membership?.send(node, effect.payload);
+        return;
+      case 'hold':
+        this.#duties.set(effect.address, 'hold', effect.fresh);
+        return;
+      case 'prepare':
+        this.#duties.set(effect.address, 'prepare', true);
+        return;
+      case 'release':
+        this.#duties.release(effect.address);
+        this.#layer2States.delete(formatIpAddress(effect.address));
+        this.#reportLater(effect.address);
+        return;
+      case 'announce-again':
+        this.#layer2.announceAgain(effect.address);
+        return;
+      case 'mute':
+      case 'unmute':
+        this.#duties.mute(effect.kind === 'mute');
+        return;
+      case 'digest':
+        this.#membership?.setDigest(effect.digest);
+        return;
+      case 'check':
+        void this.#check(effect.address);
+        return;
+      case 'look-around':
+        this.#hearing.lookAround(this.#facts().interfaces.map(({ name }) => name));
+        return;
+      case 'holders':
+        for (const state of effect.changed) this.#holderChanged(state);
+        return;
+      case 'handed-over':
+      case 'nobody-took':
+      case 'notice':
+        logElection(this.#deps.logger, effect);
+        return;
+      case 'emptied':
+        if (this.#stopping === 'handing-over') void this.#leave();
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  async #check(address: IpAddress): Promise<void> {
+    const ports = this.#wanted.get(formatIpAddress(address))?.healthCheckPorts ?? [];
+    const answers = await Promise.all(ports.map((port) => this.#deps.healthCheck(port)));
+    this.#election?.step({ kind: 'checked', address, ok: answers.every((ok) => ok) });
+  }
+
+  #applyDuties(): void {
+    const entries = this.#settings === undefined ? undefined : this.#duties.take();
+    if (entries !== undefined && this.#settings !== undefined) this.#layer2.apply(entries, this.#settings);
+  }
+
+  #judgeRival(address: IpAddress, mac: string): 'friend' | 'rival' {
+    if (this.#election?.isMember(mac) !== true) return 'rival';
+    // Who takes over from us announces before we hear of it: that must stand.
+    if (this.#states.get(formatIpAddress(address))?.handingOver === undefined)
+      this.#election.step({ kind: 'foreign-burst', address });
+    return 'friend';
+  }
+
+  #only(): readonly string[] | undefined {
+    const { interfaces } = this.#deps.options;
+    return interfaces.length === 0 ? undefined : interfaces;
+  }
+
+  #facts() {
+    const { version, observe } = this.#deps.options;
+    const draining = observe || this.#stopping !== 'no';
+    return ownFacts(this.#watch?.list() ?? [], this.#only(), { version, draining, apiViewAge: ms(0) });
+  }
+
+  #tellFacts(): void {
+    this.#election?.step({ kind: 'own-facts', facts: this.#facts(), heard: this.#hearing.heard() });
+  }
+
+  #holderChanged(state: AddressState): void {
+    const key = formatIpAddress(state.address);
+    const before = this.#states.get(key);
+    this.#states.set(key, state);
+    this.#reportLater(state.address);
+    logHolder(this.#deps.logger, before, state, this.#deps.options.node);
+  }
+
+  #layer2Changed(reports: readonly Layer2AddressReport[]): void {
+    for (const { address, state } of reports) {
+      if (!this.#duties.has(address)) continue;
+      this.#layer2States.set(formatIpAddress(address), state);
+      this.#reportLater(address);
+    }
+    this.#flushReports();
+  }
+
+  #reportLater(address: IpAddress): void {
+    this.#toReport.set(formatIpAddress(address), address);
+  }
+
+  #flushReports(): void {
+    const changed = [...this.#toReport].flatMap(([key, address]) =>
+      this.#wanted.has(key) ? this.#reportOf(key, address) : [],
+    );
+    this.#toReport.clear();
     if (changed.length > 0) this.#deps.send({ kind: 'report', changed, removed: [] });
   }
+
+  #reportOf(key: string, address: IpAddress): WireAddressReport {
+    const { clock } = this.#deps;
+    const state = this.#states.get(key);
+    const holder = state?.holder;
+    return {
+      address,
+      holder: holder?.node,
+      term: holder?.term,
+      since: holder && wallTimeOf(clock, holder.since),
+      handingOver: state?.handingOver,
+      layer2: this.#layer2States.get(key),
+    };
+  }
 }
+
+const wallTimeOf = (clock: Clock, at: Milliseconds): string => clock.wallTime(ms(at - clock.now())).toISOString();
+const anyAddress = (family: IpFamily, port: number): TransportAddress => ({ address: ipAddress(family, 0n), port });

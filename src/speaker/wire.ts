@@ -1,9 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { systemClock } from '../base/clock.ts';
+import { ms, systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
+import { nodeDatagrams } from '../network/datagram-socket.ts';
 import { linuxNetwork } from '../network/linux.ts';
+import { framesReceived } from '../network/receive-count.ts';
+import { watchStopSignal } from '../network/stop-signal.ts';
 import { runPromptly } from '../network/thread.ts';
+import { healthCheck } from './health-check.ts';
 import type { FromWire, ToWire, WireOptions } from './messages.ts';
 import { Wire } from './wire-thread.ts';
 
@@ -11,20 +15,30 @@ import { Wire } from './wire-thread.ts';
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
 const port = parentPort;
 const options = workerData as WireOptions;
-const send = (message: FromWire): void => port.postMessage(message);
+const logger = createLogger(options.logLevel, { node: options.node, thread: 'wire' });
+/** A data path that has not answered by then does not serve yet. */
+const HEALTH_CHECK_PATIENCE = ms(100);
 
 const network = linuxNetwork();
 if (network.ok) {
-  const logger = createLogger(options.logLevel, { node: options.node, thread: 'wire' });
-  // A wish: where it is refused, answers wait for others now and then.
-  const refused = runPromptly();
-  if (refused !== undefined) logger.debug('scheduling stays as it is', { why: refused.message });
-  const wire = new Wire({ options, network: network.value, clock: systemClock, random: systemRandom, logger, send });
-  port.on('message', (message: ToWire) => {
-    wire.receive(message);
-    if (message.kind === 'stop') port.close();
+  const wire = new Wire({
+    options,
+    network: network.value,
+    datagrams: nodeDatagrams(systemClock),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    send: (message: FromWire) => port.postMessage(message),
+    healthCheck: (checkPort) => healthCheck(checkPort, HEALTH_CHECK_PATIENCE),
+    framesReceived,
   });
-  send({ kind: 'started' });
+  const promptly = runPromptly();
+  if (promptly !== undefined) logger.debug('the wire thread has a time slice like others', { why: promptly.message });
+  // The hand-over must not wait for a control thread that is busy.
+  const stopSignal = watchStopSignal(() => wire.stop());
+  if (!stopSignal.ok) logger.warn('SIGTERM is heard by the control thread only', { why: stopSignal.error.message });
+  port.on('message', (message: ToWire) => wire.receive(message));
+  port.postMessage({ kind: 'started' } satisfies FromWire);
 } else {
-  send({ kind: 'failed', message: network.error.message });
+  port.postMessage({ kind: 'failed', message: network.error.message } satisfies FromWire);
 }

@@ -5,6 +5,8 @@ import type { Problem } from '../base/problem.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
+import type { MembershipCounters } from '../membership/driver.ts';
+import type { MemberStatus } from '../membership/member.ts';
 
 /** What the controller's part of the metrics is made of, as of its last pass. */
 export interface ControllerFacts {
@@ -22,7 +24,11 @@ export interface SpeakerFacts {
   /** Every address that the wire thread has reported; its state where this node holds it. */
   readonly wire: readonly { readonly layer2: Layer2AddressReport['state'] | undefined }[];
   /** Undefined: the wire thread does not answer. */
-  readonly layer2: Layer2Counters | undefined;
+  readonly counters:
+    | { readonly layer2: Layer2Counters; readonly membership: MembershipCounters | undefined }
+    | undefined;
+  /** Of every other node. */
+  readonly members: readonly { readonly status: MemberStatus }[];
 }
 
 /**
@@ -86,7 +92,7 @@ export class Metrics {
     const known = (): SpeakerFacts | undefined => this.#speakerFacts;
     const gauge = this.#gauge.bind(this);
     gauge('clarion_wire_thread_up', 'The thread that answers ARP and NDP lives (1) or does not answer (0)', [], (set) =>
-      set({}, known()?.layer2 === undefined ? 0 : 1),
+      set({}, known()?.counters === undefined ? 0 : 1),
     );
     gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
       for (const state of LAYER2_STATES)
@@ -98,7 +104,12 @@ export class Metrics {
         if (barred !== undefined) counts.set(barred, (counts.get(barred) ?? 0) + 1);
       for (const [reason, count] of counts) set({ reason }, count);
     });
-    this.#layer2Counters(() => known()?.layer2);
+    gauge('clarion_members', 'Speakers of other nodes, as this one hears them', ['status'], (set) => {
+      for (const status of ['alive', 'suspect', 'dead', 'left'] as const)
+        set({ status }, known()?.members.filter((member) => member.status === status).length ?? 0);
+    });
+    this.#membershipCounters(() => known()?.counters?.membership);
+    this.#layer2Counters(() => known()?.counters?.layer2);
   }
 
   async text(): Promise<string> {
@@ -109,6 +120,30 @@ export class Metrics {
 
   get contentType(): string {
     return this.#registry.contentType;
+  }
+
+  #membershipCounters(counters: () => MembershipCounters | undefined): void {
+    const one = (name: string, help: string, read: (of: MembershipCounters) => number): void => {
+      const counter = new Counter({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          const known = counters();
+          counter.reset();
+          if (known !== undefined) counter.inc(read(known));
+        },
+      });
+    };
+    one('clarion_membership_received_total', 'Datagrams of speakers received', (of) => of.received);
+    one('clarion_membership_sent_total', 'Datagrams sent to speakers', (of) => of.sent);
+    one(
+      'clarion_membership_refused_total',
+      'Datagrams that no speaker with our keys wrote, or that were replayed',
+      (of) => Object.values(of.dropped).reduce((sum, count) => sum + count, 0),
+    );
+    one('clarion_membership_suspicions_total', 'How often a member did not answer', (of) => of.suspicions);
+    one('clarion_membership_pauses_total', 'How often this process did not run for a while', (of) => of.pauses);
   }
 
   #layer2Counters(counters: () => Layer2Counters | undefined): void {

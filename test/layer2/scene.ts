@@ -31,9 +31,15 @@ export function ip(text: string): IpAddress {
 export const hold = (address: string, interfaces: readonly string[] = []): Layer2Entry => ({
   address: ip(address),
   state: 'hold',
+  probe: true,
   interfaces,
 });
-export const prepare = (address: string): Layer2Entry => ({ address: ip(address), state: 'prepare', interfaces: [] });
+export const prepare = (address: string): Layer2Entry => ({
+  address: ip(address),
+  state: 'prepare',
+  probe: true,
+  interfaces: [],
+});
 
 export interface Scene {
   readonly clock: VirtualClock;

@@ -252,45 +252,6 @@ describe('an address that somebody else uses', () => {
   });
 });
 
-describe('two speakers on one folder', () => {
-  test('agree on one holder for every address, without talking', async () => {
-    const names = Array.from({ length: 12 }, (_, i) => `s${i}`);
-    scenario.cluster.put(configMap(POOL.replace('.203', '.220')), node('a'), node('b'));
-    for (const name of names) scenario.cluster.put(service(name), endpointSlice(name, ['a', 'b']));
-    await start('a', 'b');
-    await scenario.run(300);
-    const holders: string[] = [];
-    for (const name of names) {
-      const answers = await answersTo(addressesOf(`shop/${name}`)[0]!);
-      expect(answers).toHaveLength(1);
-      holders.push(answers[0]!);
-    }
-    expect(new Set(holders).size).toBe(2);
-  });
-
-  test('externalTrafficPolicy Local: only a node with a serving endpoint speaks', async () => {
-    const spec = { externalTrafficPolicy: 'Local' };
-    scenario.cluster.put(configMap(POOL), node('a'), node('b'), service('web', { spec }), endpointSlice('web', ['b']));
-    await start('a', 'b');
-    await scenario.run(300);
-    expect(await answersTo('192.0.2.200')).toEqual([macEnding(0x12)]);
-  });
-
-  test('a node that is excluded does not speak', async () => {
-    const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
-    scenario.cluster.put(
-      configMap(POOL),
-      node('a', { labels }),
-      node('b'),
-      service('web'),
-      endpointSlice('web', ['a']),
-    );
-    await start('a', 'b');
-    await scenario.run(300);
-    expect(await answersTo('192.0.2.200')).toEqual([macEnding(0x12)]);
-  });
-});
-
 test('one bad Service never blocks another', async () => {
   const bad = { ...service('bad'), spec: { type: 'LoadBalancer', ports: 'many', clusterIPs: [7] } };
   const typo = service('typo', { annotations: { 'metallb.io/loadBalancerIPs': '192.0.2.2o1' } });

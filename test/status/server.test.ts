@@ -6,7 +6,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/base/logger.ts';
 import { zeroCounters } from '../../src/layer2/counters.ts';
 import { Metrics } from '../../src/status/metrics.ts';
+import type { StatusReport } from '../../src/status/report.ts';
 import { StatusServer } from '../../src/status/server.ts';
+import { reportOf } from './scene.ts';
+
+const status = () => reportOf({ node: 'node-a' });
 
 let folder: string;
 let socketPath: string;
@@ -23,12 +27,14 @@ beforeEach(async () => {
   metrics.speaker(async () => ({
     verdicts: [],
     wire: [{ layer2: { kind: 'announced', interfaces: ['eth0'] } }, { layer2: undefined }],
-    layer2: { arp: { ...zeroCounters(), received: 7 }, ndp: zeroCounters() },
+    members: [],
+    counters: { layer2: { arp: { ...zeroCounters(), received: 7 }, ndp: zeroCounters() }, membership: undefined },
   }));
   server = new StatusServer({
     metrics,
     healthy: () => failures,
     ready: () => [],
+    status: (query) => reportOf({ node: 'node-a', ...query }),
     logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
   });
   await server.listen(socketPath);
@@ -83,7 +89,13 @@ test('a port that is taken is a warning, and everything else goes on', async () 
 
 test("the file of a socket that a killed process left behind is in nobody's way", async () => {
   const abandoned = join(folder, 'killed.sock');
-  const other = new StatusServer({ metrics: new Metrics(), healthy: () => [], ready: () => [], logger: silentLogger });
+  const other = new StatusServer({
+    metrics: new Metrics(),
+    healthy: () => [],
+    ready: () => [],
+    status,
+    logger: silentLogger,
+  });
   await other.listen(join(folder, 'other.sock'));
   // What is closed under another name leaves its file, as a process does that cannot say goodbye.
   renameSync(join(folder, 'other.sock'), abandoned);
@@ -100,10 +112,26 @@ test('a socket on which another process listens is left to it', async () => {
     metrics: new Metrics(),
     healthy: () => ['the second'],
     ready: () => [],
+    status,
     logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
   });
   await second.listen(socketPath);
   expect(warnings.slice(before)).toMatchObject([{ where: socketPath }]);
   expect(await ask({ socketPath, path: '/healthz' })).toEqual({ status: 200, body: 'ok\n' });
   await second.stop();
+});
+
+test('/status is JSON, narrowed by what is asked for', async () => {
+  const addresses = async (path: string): Promise<string[]> => {
+    const { status: code, body } = await ask({ socketPath, path });
+    expect(code).toBe(200);
+    return (JSON.parse(body) as StatusReport).speaker!.addresses.map(({ address }) => address);
+  };
+  expect(await addresses('/status')).toEqual(['192.0.2.1', '192.0.2.2', '2001:db8::1']);
+  expect(await addresses('/status?address=2001:DB8:0::1')).toEqual(['2001:db8::1']);
+  expect(await addresses('/status?holder=node-b')).toEqual(['192.0.2.2']);
+  expect(await ask({ socketPath, path: '/status?address=nonsense' })).toEqual({
+    status: 400,
+    body: '"nonsense" is not an IP address\n',
+  });
 });

@@ -53,9 +53,12 @@ export function endpointSlice(serviceName: string, nodes: readonly string[], opt
   };
 }
 
+/** Node a is 192.0.2.17, b 192.0.2.18, and so on. */
 export function node(name: string, options: Metadata = {}) {
   const { labels = {}, annotations = {} } = options;
-  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, status: {} };
+  const address = `192.0.2.${0x11 + name.charCodeAt(0) - 'a'.charCodeAt(0)}`;
+  const status = { addresses: [{ type: 'InternalIP', address }] };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, status };
 }
 
 export function configMap(text: string) {

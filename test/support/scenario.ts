@@ -1,4 +1,5 @@
-import { parseIpAddress } from '../../src/base/ip-address.ts';
+import { decoded } from '../../src/base/decoded.ts';
+import { type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { type MacAddress, parseMacAddress } from '../../src/base/mac-address.ts';
 import { Controller } from '../../src/controller/controller.ts';
@@ -6,10 +7,13 @@ import type { InterfaceAddress } from '../../src/network/ports.ts';
 import { Control } from '../../src/speaker/control.ts';
 import type { FromWire, ToWire } from '../../src/speaker/messages.ts';
 import { Wire } from '../../src/speaker/wire-thread.ts';
+import { FakeDatagrams } from './fake-datagrams.ts';
 import { FakeNetwork, FakeSegment, type FakeStation } from './fake-network.ts';
 import { MemoryCluster } from './memory-cluster.ts';
 import { seededRandom } from './seeded-random.ts';
 import { VirtualClock } from './virtual-clock.ts';
+
+const KEYS = [{ id: 1, secret: new Uint8Array(32) }];
 
 /**
  * A whole Clarion on virtual time: one controller, speakers on a segment in memory, a cluster in memory. What crosses
@@ -19,9 +23,14 @@ export class Scenario {
   readonly clock = new VirtualClock();
   readonly cluster = new MemoryCluster();
   readonly segment = new FakeSegment();
+  readonly datagrams = new FakeDatagrams(this.clock);
   readonly client: FakeStation = this.segment.addStation();
   readonly networks = new Map<string, FakeNetwork>();
-  #stops: (() => void)[] = [];
+  #starts = 0;
+  readonly #speakers = new Map<
+    string,
+    { control: Control; wire: Wire; network: FakeNetwork; power: { on: boolean }; address: IpAddress }
+  >();
   #controllerStop: () => void = () => {};
 
   async startController(): Promise<void> {
@@ -40,21 +49,44 @@ export class Scenario {
   async startSpeaker(name: string, lastByte: number): Promise<void> {
     const { clock, cluster, segment } = this;
     const network = new FakeNetwork();
+    const own = onLink(`192.0.2.${lastByte}`, 24);
     const mac = macEnding(lastByte);
-    network.addInterface({ name: 'eth0', segment, mac, addresses: [onLink(`192.0.2.${lastByte}`, 24)] });
+    network.addInterface({ name: 'eth0', segment, mac, addresses: [own] });
     this.networks.set(name, network);
-    const wireOptions = { node: name, interfaces: [], observe: false, logLevel: 'silent' as const };
+    const wireOptions = {
+      version: 'test',
+      node: name,
+      interfaces: [],
+      observe: false,
+      logLevel: 'silent' as const,
+    };
     const fromWire = (message: FromWire): void => {
       const copy = structuredClone(message);
       queueMicrotask(() => {
-        if (copy.kind === 'report') control.fromWire(copy);
+        if (copy.kind === 'report' || copy.kind === 'members') control.fromWire(copy);
       });
     };
+    const power = { on: true };
+    const host = this.datagrams.host();
     const wire = new Wire({
       options: wireOptions,
       network,
+      // Hosts of this fake are told apart by their addresses, so the wildcard becomes the node's own.
+      datagrams: {
+        openDatagramSocket: async ({ port }, handlers) => {
+          const opened = await host.openDatagramSocket({ address: own.address, port }, handlers);
+          if (!opened.ok) return opened;
+          const socket = opened.value;
+          return decoded({ ...socket, send: (bytes, to) => power.on && socket.send(bytes, to) });
+        },
+        whenDrained: (run) => host.whenDrained(run),
+      },
+      healthCheck: async () => true,
+      // Somebody else is always heard: the client.
+      framesReceived: () => clock.now(),
       clock,
-      random: seededRandom(lastByte),
+      // Each start is another instance.
+      random: seededRandom(1000 * ++this.#starts + lastByte),
       logger: silentLogger,
       send: fromWire,
     });
@@ -69,13 +101,30 @@ export class Scenario {
       logger: silentLogger,
       loadBalancerClass: undefined,
       ignoreExcludeLb: false,
+      keys: KEYS,
     };
     const control = new Control({ ...deps, toWire });
-    this.#stops.push(() => {
-      control.stop();
-      wire.receive({ kind: 'stop' });
-    });
+    this.#speakers.set(name, { control, wire, network, power, address: own.address });
     await this.run(5);
+  }
+
+  /** As SIGTERM does it: hands over, says goodbye. */
+  stopSpeaker(name: string): void {
+    const speaker = this.#speakers.get(name);
+    speaker?.control.stop();
+    speaker?.wire.receive({ kind: 'stop' });
+    this.#speakers.delete(name);
+  }
+
+  /** Its power fails: from one moment to the next no frame and no datagram of it is seen any more. */
+  kill(name: string): void {
+    const speaker = this.#speakers.get(name);
+    if (speaker === undefined) return;
+    speaker.power.on = false;
+    speaker.control.stop();
+    speaker.network.removeInterface('eth0');
+    this.datagrams.close({ address: speaker.address, port: 7946 });
+    this.#speakers.delete(name);
   }
 
   /** Lets this many virtual milliseconds pass, everything asynchronous included. */
@@ -88,7 +137,7 @@ export class Scenario {
 
   stop(): void {
     this.#controllerStop();
-    for (const stop of this.#stops) stop();
+    for (const name of [...this.#speakers.keys()]) this.stopSpeaker(name);
   }
 }
 

@@ -22,8 +22,8 @@ export class VirtualClock implements Clock {
     return ms(this.#now);
   }
 
-  wallTime(): Date {
-    return new Date(this.#epoch + this.#now);
+  wallTime(ahead = 0): Date {
+    return new Date(this.#epoch + this.#now + ahead);
   }
 
   startTimer(name: string, after: Milliseconds, fire: () => void): Timer {
