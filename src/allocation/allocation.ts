@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../base/clock.ts';
+import { compact } from '../base/compact.ts';
 import { type IpAddress, type IpFamily, sameIpAddress } from '../base/ip-address.ts';
 import type { Labels } from '../base/label-selector.ts';
 import type { Pool } from '../config/config.ts';
@@ -172,7 +173,7 @@ export class Allocation {
       this.#join(entry, address);
       held.push(address);
     }
-    entry.held = held;
+    entry.held = compact(held);
     entry.ours ||= held.length > 0;
   }
 
@@ -213,7 +214,7 @@ export class Allocation {
     entry.pool = this.#homeOf(entry);
     const decision: AllocationDecision = {
       service: request.key,
-      addresses: held,
+      addresses: compact(held),
       pool: entry.pool,
       reason: refused?.reason,
       message: refused?.message,

@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../base/clock.ts';
+import { compact } from '../base/compact.ts';
 import { type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { ServiceRequest } from '../inventory/service-request.ts';
 import type { AddressBook } from './address-book.ts';
@@ -123,7 +124,7 @@ function drawAll(market: Market, applicant: Applicant, entry: PoolEntry): readon
     if (address === undefined) return undefined;
     addresses.push(address);
   }
-  return addresses;
+  return compact(addresses);
 }
 
 /** One address: reserved for this Service, else shared under its key, else free. */
