@@ -8,8 +8,8 @@ import { buildPair, FIRST4, FIRST6, NODE, NODE_MAC, NODE4, NODE6, writeFolder } 
  * for an address of a Service, on the same veth pair, in alternating batches of one run, so that both meet the same machine.
  * Targets: median <= 3 times the kernel's, p99 <= 6 times, with 1 address, with 10,000, and with the control thread blocked.
  */
-const ROUNDS = 5;
-const BATCH = 400;
+const ROUNDS = 4;
+const BATCH = 300;
 /** A request every 2 ms: everybody is idle again when the next one comes, as on a quiet LAN. */
 const INTERVAL_US = 2000;
 const MANY = 10_000;
