@@ -37,6 +37,7 @@ export class Roster {
   readonly #peers = new Map<string, Peer>();
   readonly #byInstance = new Map<Instance, Peer>();
   readonly #order: Peer[] = [];
+  /** Of whoever was probed last. */
   #place = 0;
   #absentPlace = 0;
   #members = 0;
@@ -95,7 +96,7 @@ export class Roster {
     const place = Math.floor(this.#random.fraction() * (this.#order.length + 1));
     this.#order.splice(place, 0, peer);
     // Whose turn is next stays so.
-    if (place < this.#place) this.#place++;
+    if (place <= this.#place) this.#place++;
     return peer;
   }
 
@@ -118,7 +119,7 @@ export class Roster {
     if (peer.seeded !== undefined || isLive(peer)) return false;
     const place = this.#order.indexOf(peer);
     this.#order.splice(place, 1);
-    if (place < this.#place) this.#place--;
+    if (place <= this.#place) this.#place--;
     this.#peers.delete(peer.node);
     if (peer.member !== undefined) this.#byInstance.delete(peer.member.instance);
     return true;

@@ -248,6 +248,35 @@ describe('a suspicion', () => {
     expect(lengthOf(rig, ['b', 'c'])).toBeCloseTo(50, -1);
   });
 
+  test('does not begin when the member spoke meanwhile, though it did not answer', () => {
+    const rig = new Rig(3);
+    for (let i = 0; i < 100; i++) {
+      rig.run(20, answering(rig, 'b', 'c'));
+      rig.hear('a', { kind: 'ping', sequence: i, state: QUIET });
+    }
+    expect(rig.effects.filter(({ kind }) => kind === 'member-changed')).toHaveLength(3);
+  });
+
+  test('becomes shorter by helpers that answer late, and ends by one that heard it after all', () => {
+    const late = (kind: 'nack' | 'relayed-ack') => {
+      const rig = suspected(5, silentHelpers);
+      const sequences = sentMessages(rig.effects, 'ping-req').map(({ sequence }) => sequence);
+      for (const helper of ['b', 'c', 'd']) rig.hear(helper, { kind, sequence: sequences.at(-1)! });
+      return rig;
+    };
+    expect(lengthOf(late('nack'), ['b', 'c', 'd', 'e'], silentHelpers)).toBeCloseTo(300, -1);
+    expect(late('relayed-ack').statusOf('a')).toBe('alive');
+  });
+
+  test('of a probe that was under way when the process stopped does not begin', () => {
+    const rig = new Rig(2);
+    for (let i = 0; i < 400 && sentMessages(rig.effects, 'ping-req').length === 0; i++) rig.run(1, answering(rig, 'b'));
+    expect(sentMessages(rig.effects, 'ping-req')).toHaveLength(1);
+    rig.step({ kind: 'woke', gap: ms(200) });
+    rig.run(90, answering(rig, 'b'));
+    expect(rig.statusOf('a')).toBe('alive');
+  });
+
   test('that ran while the process did not is no proof', () => {
     const rig = suspected(3);
     rig.step({ kind: 'woke', gap: ms(200) });
@@ -281,6 +310,25 @@ test('members are probed in turn: each once a round, the order the same in every
   const round = targets.slice(0, 5);
   expect(new Set(round).size).toBe(5);
   expect(targets.slice(0, 25)).toEqual([...round, ...round, ...round, ...round, ...round]);
+});
+
+test('whose turn is next stays so when nodes come', () => {
+  for (let round = 0; round < 20; round++) {
+    const rig = new Rig(4);
+    const targets: string[] = [];
+    const watch = (sent: Sent, timer: string): void => {
+      const node = NODES.find((name) => instanceOf(name) === sent.receiver);
+      if (node !== undefined && timer === 'probe') targets.push(node);
+      answering(rig, ...NODES)(sent);
+    };
+    rig.run(950 + 100 * (round % 4), watch);
+    const expected = targets.at(-4);
+    const seeds = [...NODES.slice(0, 4), ...Array.from({ length: round + 1 }, (_, i) => `x${i}`)];
+    rig.step({ kind: 'seeds-changed', seeds: seeds.map((node, i) => ({ node, addresses: [at(200 + i)] })) });
+    targets.splice(0);
+    rig.run(200, watch);
+    expect(targets[0]).toBe(expected);
+  }
 });
 
 describe('who is not proved', () => {
