@@ -1,5 +1,6 @@
 import { Allocation } from '../allocation/allocation.ts';
-import type { AllocationDecision, Usage } from '../allocation/decision.ts';
+import type { AllocationDecision } from '../allocation/decision.ts';
+import { type PoolUsageJson, poolUsageJson } from '../allocation/usage-json.ts';
 import { judgeAnnouncements } from '../announcement/judge.ts';
 import type { AddressVerdict, BgpRoute, NodeVerdict } from '../announcement/verdict.ts';
 import { ms } from '../base/clock.ts';
@@ -57,18 +58,7 @@ export type PlannedAnnouncement =
       readonly communities?: readonly string[];
     };
 
-/** Exact: a string of digits where a number could not say it (above 2^53). */
-type Count = number | string;
-interface UsagePlan {
-  readonly total: Count;
-  readonly used: Count;
-  readonly available: Count;
-}
-export interface PoolPlan extends UsagePlan {
-  readonly name: string;
-  readonly ipv4: UsagePlan;
-  readonly ipv6: UsagePlan;
-}
+export type PoolPlan = PoolUsageJson;
 
 export interface PlanInput {
   readonly judgement: Judgement;
@@ -104,12 +94,7 @@ export function planOf(input: PlanInput): Plan {
     services: decisions
       .map((decision) => planService(decision, inventory.services.get(decision.service)!, verdictOf))
       .sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name)),
-    pools: allocation.usage().map(({ name, ipv4, ipv6, ...all }) => ({
-      name,
-      ...usagePlan(all),
-      ipv4: usagePlan(ipv4),
-      ipv6: usagePlan(ipv6),
-    })),
+    pools: allocation.usage().map(poolUsageJson),
   };
 }
 
@@ -219,11 +204,3 @@ function formatCommunity(community: Community): string {
   if (community.kind === 'large') return `large:${community.global}:${community.local1}:${community.local2}`;
   return wellKnown.get(community.value) ?? `${community.value >>> 16}:${community.value & 0xffff}`;
 }
-
-const usagePlan = ({ total, used, available }: Usage): UsagePlan => ({
-  total: count(total),
-  used: count(used),
-  available: count(available),
-});
-
-const count = (value: bigint): Count => (value > 2n ** 53n ? `${value}` : Number(value));

@@ -1,9 +1,12 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { type Decoded, decoded } from '../base/decoded.ts';
 import { messageOf, systemCodeOf } from '../base/errors.ts';
+import { parseIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Metrics } from './metrics.ts';
+import type { StatusQuery, StatusReport } from './report.ts';
 
 /** A check that fails says why; an empty list is well. */
 export type Check = () => Promise<readonly string[]> | readonly string[];
@@ -14,11 +17,12 @@ export interface StatusServerDeps {
   readonly healthy: Check;
   /** May it be counted on: configuration read, objects read, wire thread up? A failure means: not yet. */
   readonly ready: Check;
+  readonly status: (query: StatusQuery) => StatusReport;
   readonly logger: Logger;
 }
 
 /**
- * /healthz, /readyz and /metrics, over TCP and over the node's unix socket. The port being taken is a warning, not an
+ * /healthz, /readyz, /metrics and /status, over TCP and over the node's unix socket. The port being taken is a warning, not an
  * end: announcing addresses matters more than being scraped.
  */
 export class StatusServer {
@@ -64,16 +68,22 @@ export class StatusServer {
       response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     };
     try {
-      const { metrics, healthy, ready } = this.#deps;
-      switch (new URL(request.url ?? '/', 'http://status').pathname) {
+      const { metrics, healthy, ready, status } = this.#deps;
+      const url = new URL(request.url ?? '/', 'http://status');
+      switch (url.pathname) {
         case '/healthz':
           return checked(await healthy(), answer);
         case '/readyz':
           return checked(await ready(), answer);
         case '/metrics':
           return answer(200, metrics.contentType, await metrics.text());
+        case '/status': {
+          const query = statusQuery(url.searchParams);
+          if (!query.ok) return answer(400, 'text/plain', `${query.error}\n`);
+          return answer(200, 'application/json', `${JSON.stringify(status(query.value))}\n`);
+        }
         default:
-          return answer(404, 'text/plain', 'there are /healthz, /readyz and /metrics\n');
+          return answer(404, 'text/plain', 'there are /healthz, /readyz, /metrics and /status\n');
       }
     } catch (thrown) {
       this.#deps.logger.error('a bug: a status request failed', { url: request.url, err: thrown });
@@ -105,4 +115,12 @@ function remove(path: string): Error | undefined {
 function checked(failures: readonly string[], answer: (status: number, type: string, body: string) => void): void {
   if (failures.length === 0) answer(200, 'text/plain', 'ok\n');
   else answer(503, 'text/plain', `${failures.join('\n')}\n`);
+}
+
+function statusQuery(parameters: URLSearchParams): Decoded<StatusQuery, string> {
+  const holder = parameters.get('holder') ?? undefined;
+  const text = parameters.get('address');
+  if (text === null) return decoded({ holder });
+  const address = parseIpAddress(text);
+  return address.ok ? decoded({ address: address.value, holder }) : address;
 }

@@ -32,7 +32,7 @@ import { SortedLists } from './sorted-objects.ts';
 import { Store } from './store.ts';
 import { FolderWatch, type FolderWatchOptions } from './watch.ts';
 
-export { nodeSocketPath } from './file-name.ts';
+export { controllerSocketPath, nodeSocketPath, socketFolder, socketsIn } from './file-name.ts';
 
 /**
  * A folder of manifests as the API server of a machine without Kubernetes. The user's files are only ever read; all that we

@@ -1,0 +1,130 @@
+import { reasons } from '../base/reason.ts';
+import type { ClusterAddress, ClusterStatus, NodeSummary } from '../status/cluster-status.ts';
+import { countProblems, formatProblem } from '../terminal/problems.ts';
+import { formatTable, type Style } from '../terminal/table.ts';
+
+/** The status for people: who is there, who holds what, what is wrong, the pools. */
+export function statusText(status: ClusterStatus, style: Style): string {
+  return [
+    nodesText(status, style),
+    addressesText(status, style),
+    troublesText(status, style),
+    poolsText(status, style),
+    controllerText(status, style),
+  ]
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+const headed = (names: readonly string[], style: Style): readonly string[] => names.map((name) => style.faint(name));
+
+function nodesText(status: ClusterStatus, style: Style): string {
+  const rows = status.nodes.map((one) => [
+    one.node,
+    one.answers ? style.good('answers') : style.bad('silent'),
+    membership(one.node, status, style),
+    String(one.holds),
+    remark(one),
+  ]);
+  return formatTable([headed(['NODE', 'SPEAKER', 'MEMBER', 'HOLDS', ''], style), ...rows]);
+}
+
+/** What the others say; who disagrees is named. */
+function membership(node: string, { members }: ClusterStatus, style: Style): string {
+  const words = members.filter((member) => member.node === node);
+  if (words.length === 0) return '-';
+  const paint = (state: string): string => (state === 'alive' ? state : style.bad(state));
+  if (words.length === 1) return paint(words[0]!.status);
+  return words.map(({ status, seenBy }) => `${paint(status)} (say ${shortList(seenBy)})`).join(', ');
+}
+
+function remark({ answers, error, configured, draining, leaving }: NodeSummary): string {
+  const remarks = [
+    ...(answers ? [] : [error ?? 'no answer']),
+    ...(configured === false ? ['no configuration yet'] : []),
+    ...(draining === true ? ['draining'] : []),
+    ...(leaving === true ? ['leaving'] : []),
+  ];
+  return remarks.join(', ');
+}
+
+function addressesText({ addresses }: ClusterStatus, style: Style): string {
+  if (addresses.length === 0) return 'No Service has an address.\n';
+  const rows = addresses.map((one) => [
+    one.address,
+    one.holder ?? '-',
+    one.term === undefined ? '-' : String(one.term),
+    one.since === undefined ? '-' : clockTime(one.since),
+    stateText(one, style),
+    shortList(one.services),
+  ]);
+  return formatTable([headed(['ADDRESS', 'HOLDER', 'TERM', 'SINCE', 'STATE', 'SERVICES'], style), ...rows]);
+}
+
+function stateText({ state, reason, interfaces, mac, alsoHeldBy }: ClusterAddress, style: Style): string {
+  const on = interfaces === undefined ? '' : ` (${interfaces.join(', ')})`;
+  const why = reason === undefined ? '' : ` ${reason}`;
+  const whose = mac === undefined ? '' : ` with ${mac}`;
+  const also = alsoHeldBy === undefined ? '' : `, also named as holder: ${shortList(alsoHeldBy)}`;
+  const healthy = state === 'announced' && reason === undefined && alsoHeldBy === undefined;
+  const text = `${WORDS[state]}${why === '' ? '' : ':'}${why}${whose}${on}${also}`;
+  return healthy ? text : style.bad(text);
+}
+
+const WORDS = {
+  announced: 'announced',
+  prepared: 'waits',
+  probing: 'looks for a conflict',
+  refused: 'not announced',
+  elsewhere: 'not confirmed by its holder',
+  nobody: 'nobody',
+} as const satisfies Record<ClusterAddress['state'], string>;
+
+/** Each reason that keeps something from being announced, once, with what to do. */
+function troublesText({ addresses, services = {} }: ClusterStatus, style: Style): string {
+  const found = new Set(addresses.flatMap(({ reason }) => reason ?? []));
+  const ofAddresses = [...found].sort().map((reason) => {
+    const { meaning, nextStep } = reasons[reason];
+    return `${style.strong(reason)}: ${meaning}. ${nextStep}\n`;
+  });
+  const without = Object.entries(services).filter(([reason]) => reason !== 'none');
+  const ofServices = without.map(
+    ([reason, count]) => `${count} Service${count === 1 ? '' : 's'} ${style.strong(reason)}\n`,
+  );
+  return [...ofAddresses, ...ofServices.sort()].join('');
+}
+
+function poolsText({ pools = [] }: ClusterStatus, style: Style): string {
+  if (pools.length === 0) return '';
+  const rows = pools.map(({ name, total, used, available }) => [name, `${total}`, `${used}`, `${available}`]);
+  return formatTable([headed(['POOL', 'TOTAL', 'USED', 'AVAILABLE'], style), ...rows]);
+}
+
+function controllerText({ controllers, generation, stale = [], problems = [] }: ClusterStatus, style: Style): string {
+  const active = controllers.filter(({ state }) => state === 'active').map(({ node }) => node);
+  const standby = controllers.filter(({ state }) => state === 'standby').map(({ node }) => node);
+  const silent = controllers.filter(({ answers }) => !answers);
+  const lines = [
+    active.length === 0
+      ? style.bad('No controller answers: addresses stay as they are, and nothing new is assigned.')
+      : `Controller: active on ${active.join(', ')}, configuration generation ${generation}${standby.length === 0 ? '' : `; standby on ${standby.join(', ')}`}.`,
+    ...silent.map(({ node, error }) => style.bad(`Controller on ${node}: ${error}.`)),
+    ...(stale.length === 0
+      ? []
+      : [style.bad(`In force in an older version, since the newest is bad: ${shortList(stale)}.`)]),
+  ];
+  const files = new Set(problems.map(({ file }) => file)).size;
+  const found = problems.length === 0 ? '' : problems.map(formatProblem).join('') + countProblems(problems, files);
+  return `${lines.join('\n')}\n${found}`;
+}
+
+function shortList(names: readonly string[]): string {
+  if (names.length <= 5) return names.join(', ');
+  return `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
+}
+
+/** In the time zone of who looks. */
+function clockTime(iso: string): string {
+  const time = new Date(iso);
+  return Number.isNaN(time.getTime()) ? iso : time.toLocaleString('sv-SE');
+}

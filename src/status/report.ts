@@ -1,0 +1,249 @@
+import { type PoolUsageJson, poolUsageJson } from '../allocation/usage-json.ts';
+import type { AddressVerdict, NodeVerdict } from '../announcement/verdict.ts';
+import { formatIpAddress, type IpAddress, sameIpAddress } from '../base/ip-address.ts';
+import type { Problem } from '../base/problem.ts';
+import type { Reason } from '../base/reason.ts';
+import type { ClusterNode } from '../inventory/node.ts';
+import type { Layer2AddressReport } from '../layer2/table.ts';
+import type { Instance, MemberStatus, TransportAddress } from '../membership/member.ts';
+import type { ControllerFacts } from './metrics.ts';
+
+/**
+ * What one process knows, as `GET /status` tells it: the verdicts (who may, for every node) joined with what the wire thread
+ * tells (who does). It says how things look *from this node*; cluster-status.ts puts the answers of all nodes together.
+ * The form is documented in docs/status.md; fields may be added, none is removed or changes its meaning. (Fields that are
+ * undefined here are absent there.)
+ */
+export interface StatusReport {
+  readonly node: string;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly time: string;
+  /** Absent where the process is no controller. */
+  readonly controller?: ControllerStatus | undefined;
+  /** Absent where the process is no speaker. */
+  readonly speaker?: SpeakerStatus | undefined;
+}
+
+export type ControllerStatus =
+  | { readonly state: 'standby' }
+  | {
+      readonly state: 'active';
+      /** Of the configuration in force; 0: there is none. */
+      readonly generation: number;
+      /** Elements in force in an older version, since the newest is bad: "pools public". */
+      readonly stale: readonly string[];
+      readonly problems: readonly Problem[];
+      readonly pools: readonly PoolUsageJson[];
+      /** How many LoadBalancer Services for each reason; `none`: all is well. */
+      readonly services: Readonly<Record<string, number>>;
+      readonly pendingWrites: number;
+    };
+
+export interface SpeakerStatus {
+  /** False: no configuration has been published yet. */
+  readonly configured: boolean;
+  /** Of the cluster as this speaker sees it. */
+  readonly nodes?: readonly NodeStatus[] | undefined;
+  /** Sorted, IPv4 first. Only those asked for, where something was asked for. */
+  readonly addresses: readonly AddressStatus[];
+  /** Absent where there is no membership. */
+  readonly members?: readonly MemberReport[] | undefined;
+}
+
+export interface NodeStatus {
+  readonly node: string;
+  readonly draining: boolean;
+  readonly leaving: boolean;
+}
+
+export interface AddressStatus {
+  readonly address: string;
+  /** "namespace/name", all that share it. */
+  readonly services: readonly string[];
+  readonly pool?: string | undefined;
+  /** Absent: nobody, as far as this node knows. */
+  readonly holder?: string | undefined;
+  readonly term?: number | undefined;
+  /** When this node learned of the holder and term, ISO 8601. */
+  readonly since?: string | undefined;
+  /**
+   * Of the holder: `announced`, `prepared` (nothing to serve yet), `probing`, `refused` (for `reason`).
+   * Of every other: `elsewhere`, or `nobody` where nobody holds it.
+   */
+  readonly state: 'announced' | 'prepared' | 'probing' | 'refused' | 'elsewhere' | 'nobody';
+  /** What keeps it from being announced; with `announced`: `address-conflict` while it is defended. */
+  readonly reason?: Reason | undefined;
+  readonly interfaces?: readonly string[] | undefined;
+  /** Of the other machine, with `address-conflict`. */
+  readonly mac?: string | undefined;
+  /** Who may hold it and who not, sorted by node: only where one address was asked for. */
+  readonly nodes?: readonly NodeAnswer[] | undefined;
+}
+
+/** `reason` absent: it may. `no-advertisement`: no layer 2 advertisement selects the address. */
+export interface NodeAnswer {
+  readonly node: string;
+  readonly reason?: Reason | undefined;
+}
+
+export interface MemberReport {
+  readonly node: string;
+  /** The first eight digits: enough to tell one start of a speaker from another. */
+  readonly instance: string;
+  readonly status: MemberStatus;
+  /** "192.0.2.11:7946", "[2001:db8::11]:7946". */
+  readonly addresses: readonly string[];
+  readonly since?: string | undefined;
+}
+
+/** What the wire thread tells of one address. */
+interface HolderFacts {
+  readonly address: IpAddress;
+  readonly holder: string | undefined;
+  readonly term?: number | undefined;
+  readonly since?: string | undefined;
+  /** Only where this node is the holder. */
+  readonly layer2: Layer2AddressReport['state'] | undefined;
+}
+
+interface MemberFacts {
+  readonly node: string;
+  readonly instance: Instance;
+  readonly status: MemberStatus;
+  readonly addresses: readonly TransportAddress[];
+  readonly since?: string | undefined;
+}
+
+export interface SpeakerView {
+  readonly configured: boolean;
+  readonly nodes?: ReadonlyMap<string, ClusterNode> | undefined;
+  readonly verdicts: readonly AddressVerdict[];
+  readonly wire: readonly HolderFacts[];
+  readonly members?: readonly MemberFacts[] | undefined;
+}
+
+export interface StatusFacts {
+  readonly node: string;
+  readonly version: string;
+  readonly time: Date;
+  /** `standby`: another process is active. Undefined: no controller. */
+  readonly controller: ControllerFacts | 'standby' | undefined;
+  readonly speaker: SpeakerView | undefined;
+}
+
+/** Narrows `addresses`: to one, with the word on every node; or to those of one holder. */
+export interface StatusQuery {
+  readonly address?: IpAddress | undefined;
+  readonly holder?: string | undefined;
+}
+
+export const statusReport = (
+  { node, version, time, controller, speaker }: StatusFacts,
+  query: StatusQuery = {},
+): StatusReport => ({
+  node,
+  version,
+  time: time.toISOString(),
+  controller: controller && controllerStatus(controller),
+  speaker: speaker && speakerStatus(speaker, query),
+});
+
+function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus {
+  if (facts === 'standby') return { state: 'standby' };
+  const { effective, problems, usage, decisions, pendingWrites } = facts;
+  const services: Record<string, number> = {};
+  for (const { reason = 'none' } of decisions) services[reason] = (services[reason] ?? 0) + 1;
+  return {
+    state: 'active',
+    generation: effective?.generation ?? 0,
+    stale: effective?.stale.map(({ section, name }) => `${section} ${name}`) ?? [],
+    problems,
+    pools: usage.map(poolUsageJson),
+    services,
+    pendingWrites,
+  };
+}
+
+function speakerStatus({ configured, nodes, verdicts, wire, members }: SpeakerView, query: StatusQuery): SpeakerStatus {
+  const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
+  const { address, holder } = query;
+  const asked = address === undefined ? verdicts : verdicts.filter((one) => sameIpAddress(one.address, address));
+  const addresses = asked.map((verdict) => {
+    const status = addressStatus(verdict, facts.get(formatIpAddress(verdict.address)));
+    return address === undefined ? status : { ...status, nodes: verdict.nodes.map(nodeAnswer) };
+  });
+  return {
+    configured,
+    nodes: nodes && [...nodes.values()].map(nodeStatus),
+    addresses: holder === undefined ? addresses : addresses.filter((one) => one.holder === holder),
+    members: members?.map(memberReport),
+  };
+}
+
+const nodeStatus = ({ name, draining, leaving }: ClusterNode): NodeStatus => ({ node: name, draining, leaving });
+
+function addressStatus(verdict: AddressVerdict, facts: HolderFacts | undefined): AddressStatus {
+  const { address, services, pool } = verdict;
+  const { holder, term, since, layer2 } = facts ?? {};
+  const standing = standingOf(verdict, holder, layer2);
+  return { address: formatIpAddress(address), services, pool, holder, term, since, ...standing };
+}
+
+function standingOf(
+  { barred, nodes }: AddressVerdict,
+  holder: string | undefined,
+  layer2: Layer2AddressReport['state'] | undefined,
+): Pick<AddressStatus, 'state' | 'reason' | 'interfaces' | 'mac'> {
+  if (holder === undefined) return { state: 'nobody', reason: barred ?? commonReason(nodes) };
+  switch (layer2?.kind) {
+    case undefined:
+      return { state: 'elsewhere', reason: barred };
+    case 'announced':
+      return { state: 'announced', interfaces: layer2.interfaces };
+    case 'prepared':
+    case 'probing':
+      return { state: layer2.kind, reason: barred };
+    case 'no-interface':
+      return { state: 'refused', reason: 'no-interface' };
+    case 'conflict': {
+      const { defending, mac } = layer2;
+      return {
+        state: defending ? 'announced' : 'refused',
+        reason: 'address-conflict',
+        interfaces: [layer2.interface],
+        mac,
+      };
+    }
+  }
+}
+
+/** Where one thing keeps every node from it; undefined where a node may (and has not claimed it yet). */
+function commonReason(nodes: readonly NodeVerdict[]): Reason | undefined {
+  const reasons = new Set(nodes.map((node) => nodeAnswer(node).reason));
+  return reasons.size === 1 ? [...reasons][0] : undefined;
+}
+
+function nodeAnswer({ node, layer2 }: NodeVerdict): NodeAnswer {
+  switch (layer2.kind) {
+    case 'may':
+      return { node };
+    case 'may-not':
+      return { node, reason: layer2.reason };
+    case 'absent':
+      return { node, reason: 'no-advertisement' };
+  }
+}
+
+const memberReport = ({ node, instance, status, addresses, since }: MemberFacts): MemberReport => ({
+  node,
+  instance: instance.slice(0, 8),
+  status,
+  addresses: addresses.map(transportText),
+  since,
+});
+
+function transportText({ address, port }: TransportAddress): string {
+  const text = formatIpAddress(address);
+  return address.family === 'ipv6' ? `[${text}]:${port}` : `${text}:${port}`;
+}
