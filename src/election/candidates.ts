@@ -2,7 +2,7 @@ import type { ElectionCandidate } from './address.ts';
 import type { AddressRecord } from './claim-table.ts';
 import type { Desk } from './desk.ts';
 import type { Fitness } from './facts.ts';
-import { firstInRank, rankCandidates } from './rank.ts';
+import { firstInRank, placeInRank } from './rank.ts';
 
 /**
  * Who could hold an address now, as this member sees it: allowed by Kubernetes and the configuration, alive, and with an
@@ -41,9 +41,10 @@ export function successor(
   return undefined;
 }
 
-/** How many candidates of that fitness come before this node; undefined: it has not that fitness itself. */
-export function placeOf(desk: Desk, record: AddressRecord, fitness: Fitness): number | undefined {
-  const fit = (record.wanted?.candidates ?? []).filter((candidate) => fitnessOf(desk, record, candidate) === fitness);
-  const place = rankCandidates(record.address, fit).findIndex(({ node }) => node === desk.config.node);
-  return place < 0 ? undefined : place;
+/** How many candidates of that fitness come before this node, counted up to `most`; undefined: it has not that fitness itself. */
+export function placeOf(desk: Desk, record: AddressRecord, fitness: Fitness, most: number): number | undefined {
+  const candidates = record.wanted?.candidates ?? [];
+  const own = candidates.find(({ node }) => node === desk.config.node);
+  if (own === undefined || fitnessOf(desk, record, own) !== fitness) return undefined;
+  return placeInRank(record.text, candidates, own, (other) => fitnessOf(desk, record, other) === fitness, most);
 }

@@ -67,6 +67,33 @@ export function firstInRank<T extends Candidate>(
   return best;
 }
 
+/** How many that `accept` lets pass come before that one; counted up to `most`. */
+export function placeInRank<T extends Candidate>(
+  addressText: string,
+  candidates: readonly T[],
+  of: T,
+  accept: (candidate: T) => boolean,
+  most: number,
+): number {
+  const high = textHash(addressText, HIGH_SEED);
+  const low = textHash(addressText, LOW_SEED);
+  const own = nodeHash(of.node);
+  const ownHigh = mix(high ^ own.high);
+  const ownLow = mix(low ^ own.low);
+  let place = 0;
+  for (const candidate of candidates) {
+    if (candidate === of) continue;
+    const hash = nodeHash(candidate.node);
+    const before =
+      compareTiers(candidate, of) ||
+      ownHigh - mix(high ^ hash.high) ||
+      ownLow - mix(low ^ hash.low) ||
+      (candidate.node < of.node ? -1 : 1);
+    if (before < 0 && accept(candidate) && ++place >= most) return place;
+  }
+  return place;
+}
+
 /** Hashing the names is most of the work, and they are always the same. */
 const nodeHashes = new Map<string, { readonly high: number; readonly low: number }>();
 const MOST_NODE_HASHES = 10_000;

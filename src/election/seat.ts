@@ -153,7 +153,7 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
     if (record.taking === undefined) desk.setDuty(record, 'none');
     const turn = isFirst(record) ? FIRST_TURN : TURN;
     const turns = Math.floor((desk.now - record.vacantSince) / turn);
-    const place = turns === 0 ? 1 : placeOf(desk, record, next.fitness);
+    const place = turns === 0 ? 1 : placeOf(desk, record, next.fitness, turns + 1);
     if (place === undefined) return;
     if (place > turns) {
       desk.due.set(record, ms(record.vacantSince + (turns + 1) * turn));
