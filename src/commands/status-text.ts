@@ -61,13 +61,14 @@ function addressesText({ addresses }: ClusterStatus, style: Style): string {
   return formatTable([headed(['ADDRESS', 'HOLDER', 'TERM', 'SINCE', 'STATE', 'SERVICES'], style), ...rows]);
 }
 
-function stateText({ state, reason, interfaces, mac, alsoHeldBy }: ClusterAddress, style: Style): string {
+function stateText({ state, reason, handingOver, interfaces, mac, alsoHeldBy }: ClusterAddress, style: Style): string {
   const on = interfaces === undefined ? '' : ` (${interfaces.join(', ')})`;
   const why = reason === undefined ? '' : ` ${reason}`;
   const whose = mac === undefined ? '' : ` with ${mac}`;
   const also = alsoHeldBy === undefined ? '' : `, also named as holder: ${shortList(alsoHeldBy)}`;
+  const leaving = handingOver === undefined ? '' : `, handing over: ${handingOver}`;
   const healthy = state === 'announced' && reason === undefined && alsoHeldBy === undefined;
-  const text = `${WORDS[state]}${why === '' ? '' : ':'}${why}${whose}${on}${also}`;
+  const text = `${WORDS[state]}${why === '' ? '' : ':'}${why}${whose}${on}${leaving}${also}`;
   return healthy ? text : style.bad(text);
 }
 

@@ -31,6 +31,7 @@ export interface NodeSummary {
   readonly error?: string | undefined;
   readonly version?: string | undefined;
   readonly configured?: boolean | undefined;
+  /** As long as one of the speakers sees it so. */
   readonly draining?: boolean | undefined;
   readonly leaving?: boolean | undefined;
   /** How many addresses it holds, by its own word; by that of the others where it does not answer. */
@@ -89,8 +90,9 @@ function nodesOf(answers: readonly Answer[], addresses: readonly ClusterAddress[
   const views = answers.flatMap((answer) => (answer.ok ? (answer.report.speaker?.nodes ?? []) : []));
   const summaries = new Map<string, NodeSummary>();
   const put = (node: string, more: Omit<NodeSummary, 'node' | 'holds' | 'draining' | 'leaving'>): void => {
-    const view = views.find((one) => one.node === node);
-    const { draining, leaving } = view ?? {};
+    const seen = views.filter((one) => one.node === node);
+    const draining = seen.length === 0 ? undefined : seen.some((one) => one.draining);
+    const leaving = seen.length === 0 ? undefined : seen.some((one) => one.leaving);
     summaries.set(node, { node, ...more, draining, leaving, holds: holds.get(node) ?? 0 });
   };
   for (const { node } of views) put(node, { answers: false, error: 'no socket: no speaker was started there' });
@@ -148,8 +150,11 @@ function joinAddress(words: readonly Word[]): ClusterAddress {
   return others.size === 0 ? best : { ...best, alsoHeldBy: [...others].sort() };
 }
 
-/** The word of a holder about itself before hearsay, and that before "nobody". */
-const worth = ({ by, status }: Word): number => (status.holder === undefined ? 0 : status.holder === by ? 2 : 1);
+/** The word of a holder about itself before hearsay; then who prepares to be one; last who knows of nobody. */
+function worth({ by, status: { holder, state } }: Word): number {
+  if (holder !== undefined) return holder === by ? 3 : 2;
+  return state === 'nobody' ? 0 : 1;
+}
 
 function joinMembers(reports: readonly StatusReport[]): ClusterMember[] {
   const joined = new Map<string, MemberReport & { readonly seenBy: string[] }>();

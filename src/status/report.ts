@@ -68,12 +68,14 @@ export interface AddressStatus {
   /** When this node learned of the holder and term, ISO 8601. */
   readonly since?: string | undefined;
   /**
-   * Of the holder: `announced`, `prepared` (nothing to serve yet), `probing`, `refused` (for `reason`).
-   * Of every other: `elsewhere`, or `nobody` where nobody holds it.
+   * Of the holder: `announced`, `probing`, `refused` (for `reason`); of the one that will be when there is something to serve:
+   * `prepared`, too. Of every other: `elsewhere`, or `nobody` where nobody holds it.
    */
   readonly state: 'announced' | 'prepared' | 'probing' | 'refused' | 'elsewhere' | 'nobody';
   /** What keeps it from being announced; with `announced`: `address-conflict` while it is defended. */
   readonly reason?: Reason | undefined;
+  /** Why the holder wants another one to take it: `move`, `stopping`, `not-eligible` (a drain, for one), ... */
+  readonly handingOver?: string | undefined;
   readonly interfaces?: readonly string[] | undefined;
   /** Of the other machine, with `address-conflict`. */
   readonly mac?: string | undefined;
@@ -103,7 +105,8 @@ interface HolderFacts {
   readonly holder: string | undefined;
   readonly term?: number | undefined;
   readonly since?: string | undefined;
-  /** Only where this node is the holder. */
+  readonly handingOver?: string | undefined;
+  /** Only where this node is the holder, or will be. */
   readonly layer2: Layer2AddressReport['state'] | undefined;
 }
 
@@ -185,9 +188,9 @@ const nodeStatus = ({ name, draining, leaving }: ClusterNode): NodeStatus => ({ 
 
 function addressStatus(verdict: AddressVerdict, facts: HolderFacts | undefined): AddressStatus {
   const { address, services, pool } = verdict;
-  const { holder, term, since, layer2 } = facts ?? {};
+  const { holder, term, since, handingOver, layer2 } = facts ?? {};
   const standing = standingOf(verdict, holder, layer2);
-  return { address: formatIpAddress(address), services, pool, holder, term, since, ...standing };
+  return { address: formatIpAddress(address), services, pool, holder, term, since, handingOver, ...standing };
 }
 
 function standingOf(
@@ -195,10 +198,10 @@ function standingOf(
   holder: string | undefined,
   layer2: Layer2AddressReport['state'] | undefined,
 ): Pick<AddressStatus, 'state' | 'reason' | 'interfaces' | 'mac'> {
-  if (holder === undefined) return { state: 'nobody', reason: barred ?? commonReason(nodes) };
   switch (layer2?.kind) {
     case undefined:
-      return { state: 'elsewhere', reason: barred };
+      if (holder !== undefined) return { state: 'elsewhere', reason: barred };
+      return { state: 'nobody', reason: barred ?? commonReason(nodes) };
     case 'announced':
       return { state: 'announced', interfaces: layer2.interfaces };
     case 'prepared':

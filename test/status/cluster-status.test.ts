@@ -23,6 +23,12 @@ describe('an address', () => {
     expect(addresses).toMatchObject([{ holder: 'node-b', term: 2, alsoHeldBy: ['node-a'] }]);
   });
 
+  test('who prepares for it is asked before those that know of nobody', () => {
+    const prepared = { ...held('192.0.2.1', undefined), layer2: { kind: 'prepared' } as const };
+    const { addresses } = clusterStatus([one('node-a', held('192.0.2.1', undefined)), one('node-b', prepared)]);
+    expect(addresses).toMatchObject([{ state: 'prepared' }]);
+  });
+
   test('hearsay is better than nothing', () => {
     const { addresses } = clusterStatus([
       one('node-b', held('192.0.2.1', undefined)),

@@ -45,10 +45,9 @@ describe('an address, as its holder says it', () => {
 
   test('waiting for endpoints', () => {
     const judged = verdict('192.0.2.1', {}, { barred: 'no-endpoints' });
-    expect(statusOf(judged, 'node-a', { kind: 'prepared' })).toMatchObject({
-      state: 'prepared',
-      reason: 'no-endpoints',
-    });
+    const status = statusOf(judged, undefined, { kind: 'prepared' });
+    expect(status).toMatchObject({ state: 'prepared', reason: 'no-endpoints' });
+    expect(status.holder).toBeUndefined();
   });
 });
 
