@@ -10,7 +10,8 @@ import { type Daemon, Scene, until } from './scene.ts';
  * The control thread is blocked for 300 ms of every second. Answers must not notice: 30 % of them would take up to 300 ms
  * if they came from that thread, so that the bounds here are far from both cases, on a loaded machine too.
  */
-const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const BLOCKER = fileURLToPath(new URL('block-control-thread.mjs', import.meta.url));
+const QUESTIONS = fileURLToPath(new URL('questions.ts', import.meta.url));
 const POOL = 'pools:\n- {name: public, addresses: [192.0.2.200-192.0.2.203, "2001:db8:2::200-2001:db8:2::203"]}\n';
 const VIP = '192.0.2.200';
 
@@ -21,7 +22,7 @@ describe.skipIf(!privateTree.inside)(`with a blocked control thread${skipNote}`,
     await scene.build();
     scene.write('config.json', configMap(POOL));
     scene.write('web.json', service('web', { families: ['IPv4', 'IPv6'] }), endpointSlice('web', ['node-a']));
-    daemon = await scene.start({ env: { NODE_OPTIONS: `--import ${file('block-control-thread.mjs')}` } });
+    daemon = await scene.start({ env: { NODE_OPTIONS: `--import ${BLOCKER}` } });
     await scene.announcedBy('node-a', VIP);
     await scene.announcedBy('node-a', '2001:db8:2::200');
   });
@@ -31,7 +32,7 @@ describe.skipIf(!privateTree.inside)(`with a blocked control thread${skipNote}`,
     ['ARP', VIP, '192.0.2.100'],
     ['NDP', '2001:db8:2::200', '2001:db8:2::100'],
   ])('%s is answered as if nothing were', async (_protocol, vip, own) => {
-    const program = [process.execPath, '--import', 'tsx', file('questions.ts')];
+    const program = [process.execPath, '--import', 'tsx', QUESTIONS];
     const out = await scene.lab.run(
       'client',
       [...program, 'eth0', vip, '300', '10', lanMac(100), own],

@@ -7,7 +7,7 @@ import { multicastMac, solicitedNodeGroup } from '../../src/layer2/wire/ipv6.ts'
 import { encodeNdp } from '../../src/layer2/wire/ndp.ts';
 
 /** Frames of a hostile or broken host, from the client of the lab: its MAC, so that the switch keeps its head. */
-export const CLIENT_MAC = lanMac(100) as MacAddress;
+const CLIENT_MAC = lanMac(100) as MacAddress;
 const NO_MAC = '00:00:00:00:00:00' as MacAddress;
 
 export const arpRequest = (targetIp: IpAddress, senderIp: IpAddress, senderMac = CLIENT_MAC): Uint8Array =>

@@ -206,7 +206,7 @@ export class Scene {
   }
 }
 
-export function ask(
+function ask(
   where: { readonly socketPath: string; readonly path: string },
   limit: Milliseconds = seconds(5),
 ): Promise<{ readonly status: number; readonly body: string }> {
