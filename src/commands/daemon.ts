@@ -13,6 +13,7 @@ import {
 import { runLease } from '../cluster/lease-driver.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
+import type { GroupKey } from '../membership/keys.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
@@ -84,8 +85,23 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
   try {
     // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
     const takeInventory = inventoryTaker(node);
+    // A controller by itself makes the key that the speakers wait for.
+    const keys = await membershipKeys({
+      directory,
+      file: options.membershipKeyFile,
+      insecure: options.insecure === true,
+      mayCreate: roles.controller,
+      stopped: ended.has,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+    });
+    if (keys === undefined) {
+      process.exitCode = await ended.exitCode;
+      return;
+    }
     const speaking = roles.speaker
-      ? startSpeaker(roles, options, cluster, takeInventory, logger, parts, ended.lost)
+      ? startSpeaker(keys, options, cluster, takeInventory, logger, parts, ended.lost)
       : undefined;
     if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
     await speaking;
@@ -194,7 +210,7 @@ function startController(
 }
 
 async function startSpeaker(
-  roles: Roles,
+  keys: readonly GroupKey[],
   options: DaemonOptions,
   cluster: DirectoryCluster,
   takeInventory: InventoryTaker,
@@ -203,15 +219,6 @@ async function startSpeaker(
   onLost: () => void,
 ): Promise<void> {
   const { node, observe, logLevel, loadBalancerClass, ignoreExcludeLb } = options;
-  const keys = await membershipKeys({
-    directory: options.directory ?? '.',
-    file: options.membershipKeyFile,
-    insecure: options.insecure,
-    mayCreate: roles.controller,
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-  });
   const speaker = await Speaker.start({
     node,
     version,
@@ -238,15 +245,23 @@ async function startSpeaker(
 }
 
 /** SIGTERM is a stop as asked for (0), SIGINT an interruption (130), a lost thread a failure of the environment (3). */
-function untilSignal(): { readonly exitCode: Promise<ExitCode>; readonly lost: () => void } {
+function untilSignal(): {
+  readonly exitCode: Promise<ExitCode>;
+  readonly has: () => boolean;
+  readonly lost: () => void;
+} {
   let lost = (): void => {};
+  let over = false;
   const exitCode = new Promise<ExitCode>((resolve) => {
     lost = () => resolve(ExitCode.environment);
     // Stays: the wire thread's own watch of SIGTERM ends with the last listener here.
     process.on('SIGTERM', () => resolve(ExitCode.done));
     process.once('SIGINT', () => resolve(ExitCode.interrupted));
   });
-  return { exitCode, lost };
+  void exitCode.then(() => {
+    over = true;
+  });
+  return { exitCode, has: () => over, lost };
 }
 
 const all =

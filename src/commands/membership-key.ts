@@ -19,22 +19,28 @@ interface KeyOptions {
   readonly insecure: boolean;
   /** Whether this process may make the key: the controller does, speakers wait for it. */
   readonly mayCreate: boolean;
+  /** Ends the wait for it. */
+  readonly stopped: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
 }
 
-/** The keys of the group of speakers; in directory mode from `.clarion/membership-key`, made by the controller when absent. */
-export async function membershipKeys(options: KeyOptions): Promise<readonly GroupKey[]> {
+/**
+ * The keys of the group of speakers; in directory mode from `.clarion/membership-key`, made by the controller when absent.
+ * Undefined: stopped before there was one.
+ */
+export async function membershipKeys(options: KeyOptions): Promise<readonly GroupKey[] | undefined> {
   if (options.insecure) return keysIn(INSECURE, 'the key of --insecure');
   const file = options.file ?? join(options.directory, '.clarion', 'membership-key');
-  for (let told = false; ; told = true) {
+  for (let told = false; !options.stopped(); told = true) {
     const text = await textOf(file, options.file !== undefined);
     if (text !== undefined) return keysIn(text, file);
     if (options.mayCreate) return keysIn(await create(file, options), file);
     if (!told) options.logger.info('waiting for the controller to make the membership key', { file });
     await new Promise<void>((resolve) => void options.clock.startTimer('membership key', LOOK_AGAIN, resolve));
   }
+  return undefined;
 }
 
 function keysIn(text: string, where: string): readonly GroupKey[] {
