@@ -4,8 +4,9 @@ import { ipAddress } from '../../src/base/ip-address.ts';
 import type { Logger } from '../../src/base/logger.ts';
 import { MembershipDriver, type MembershipReport } from '../../src/membership/driver.ts';
 import { parseKeyFile } from '../../src/membership/keys.ts';
-import type { TransportAddress } from '../../src/membership/member.ts';
+import { instanceFromBytes, type TransportAddress } from '../../src/membership/member.ts';
 import { DEFAULT_PROFILE } from '../../src/membership/settings.ts';
+import { Sealer } from '../../src/membership/wire/datagram.ts';
 import { FakeDatagrams } from '../support/fake-datagrams.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -192,6 +193,27 @@ test('a wrong key is one line a minute, however many datagrams', async () => {
   expect(a.lines.filter((line) => line.includes('refused'))).toHaveLength(1);
   clock.advance(60_000);
   expect(a.lines.filter((line) => line.includes('refused'))).toHaveLength(2);
+});
+
+test('for instances that nobody knows there is a bounded amount of work, and more of it for addresses of the Node list', async () => {
+  const [a, b] = [await start(1), await start(2)];
+  seed(a, b);
+  clock.advance(1000);
+  const flood = (from: TransportAddress): void => {
+    const random = seededRandom(9);
+    for (let i = 0; i < 3000; i++) {
+      const bytes = new Sealer(instanceFromBytes(random.bytes(16)), keysOf('secret')).seal([], a.driver.instance);
+      bytes[bytes.length - 1]! ^= 1;
+      net.transmit(bytes, from, v4(1));
+    }
+    clock.advance(1);
+  };
+  flood(v4(99));
+  expect(a.driver.counters().dropped).toMatchObject({ unauthentic: 50, 'over-budget': 2950 });
+  flood(v4(2));
+  expect(a.driver.counters().dropped).toMatchObject({ unauthentic: 1050, 'over-budget': 4950 });
+  clock.advance(1000);
+  expect([a.status(2), b.status(1)]).toEqual(['alive', 'alive']);
 });
 
 test('a departure is told to all, and then there is silence and no timer', async () => {
