@@ -10,7 +10,10 @@ const NODES = ['a', 'b', 'c'];
 /** An address for which the nodes come in this order. */
 const ranked = (...order: string[]): number => {
   for (let i = 0; ; i++) {
-    const ranks = rankCandidates(vip(i), NODES.map((node) => candidate(node)));
+    const ranks = rankCandidates(
+      vip(i),
+      NODES.map((node) => candidate(node)),
+    );
     if (order.every((node, place) => ranks[place]?.node === node)) return i;
   }
 };
@@ -32,7 +35,10 @@ const duties = (rig: Rig): string[] =>
   rig
     .take()
     .flatMap((effect) =>
-      effect.kind === 'hold' || effect.kind === 'prepare' || effect.kind === 'release' || effect.kind === 'announce-again'
+      effect.kind === 'hold' ||
+      effect.kind === 'prepare' ||
+      effect.kind === 'release' ||
+      effect.kind === 'announce-again'
         ? [`${effect.kind} ${formatIpAddress(effect.address)}`]
         : [],
     );
@@ -90,7 +96,12 @@ describe('nobody holds', () => {
     rig.take();
     rig.member('b', 'dead');
     expect(rig.taken('hold')).toEqual([{ kind: 'hold', address: vip(number), fresh: false }]);
-    expect(rig.election.state(vip(number))?.holder).toMatchObject({ node: 'a', term: 8, weak: true, cause: 'failover' });
+    expect(rig.election.state(vip(number))?.holder).toMatchObject({
+      node: 'a',
+      term: 8,
+      weak: true,
+      cause: 'failover',
+    });
     rig.wait(2000);
     expect(rig.election.state(vip(number))?.holder).toMatchObject({ term: 9, weak: false, cause: 'strengthened' });
   });

@@ -124,6 +124,7 @@ export class Speaker {
 
   /** Power off. */
   die(): void {
+    if (this.state === 'dead') return;
     this.state = 'dead';
     this.membership.die();
     this.#stopTimer();
