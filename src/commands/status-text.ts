@@ -1,4 +1,4 @@
-import { reasons } from '../base/reason.ts';
+import { type Reason, reasons } from '../base/reason.ts';
 import type { ClusterAddress, ClusterStatus, NodeSummary } from '../status/cluster-status.ts';
 import { countProblems, formatProblem } from '../terminal/problems.ts';
 import { formatTable, type Style } from '../terminal/table.ts';
@@ -81,18 +81,24 @@ const WORDS = {
   nobody: 'nobody',
 } as const satisfies Record<ClusterAddress['state'], string>;
 
-/** Each reason that keeps something from being announced, once, with what to do. */
+/** Each reason that keeps something from being announced or assigned, once, with what to do. */
 function troublesText({ addresses, services = {} }: ClusterStatus, style: Style): string {
-  const found = new Set(addresses.flatMap(({ reason }) => reason ?? []));
-  const ofAddresses = [...found].sort().map((reason) => {
-    const { meaning, nextStep } = reasons[reason];
-    return `${style.strong(reason)}: ${meaning}. ${nextStep}\n`;
-  });
-  const without = Object.entries(services).filter(([reason]) => reason !== 'none');
-  const ofServices = without.map(
-    ([reason, count]) => `${count} Service${count === 1 ? '' : 's'} ${style.strong(reason)}\n`,
-  );
-  return [...ofAddresses, ...ofServices.sort()].join('');
+  const ofAddresses = [...new Set(addresses.flatMap(({ reason }) => reason ?? []))].sort();
+  const ofServices = Object.keys(services).filter((reason) => reason !== 'none');
+  return [
+    ...ofAddresses.map((reason) => explained(reason, style.strong(reason))),
+    ...ofServices
+      .sort()
+      .map((reason) =>
+        explained(reason, `${style.strong(reason)} (${services[reason]} without an address or not as asked)`),
+      ),
+  ].join('');
+}
+
+/** A reason that another version told may be unknown here. */
+function explained(reason: string, title: string): string {
+  const entry = Object.hasOwn(reasons, reason) ? reasons[reason as Reason] : undefined;
+  return entry === undefined ? `${title}\n` : `${title}: ${entry.meaning}. ${entry.nextStep}\n`;
 }
 
 function poolsText({ pools = [] }: ClusterStatus, style: Style): string {

@@ -20,7 +20,7 @@ export interface ClusterStatus {
   readonly services?: Readonly<Record<string, number>> | undefined;
   /** Sorted as the nodes do: IPv4 first, then by value. */
   readonly addresses: readonly ClusterAddress[];
-  /** What the speakers say of each other; those that say the same are one entry. */
+  /** What the speakers say of each other, not of themselves; those that say the same are one entry. */
   readonly members: readonly ClusterMember[];
 }
 
@@ -160,6 +160,7 @@ function joinMembers(reports: readonly StatusReport[]): ClusterMember[] {
   const joined = new Map<string, MemberReport & { readonly seenBy: string[] }>();
   for (const { node, speaker } of reports)
     for (const member of speaker?.members ?? []) {
+      if (member.node === node) continue;
       const key = `${member.node} ${member.instance} ${member.status}`;
       const known = joined.get(key);
       if (known === undefined) joined.set(key, { ...member, seenBy: [node] });
