@@ -171,15 +171,17 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
 function speakerStatus({ configured, nodes, verdicts, wire, members }: SpeakerView, query: StatusQuery): SpeakerStatus {
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, holder } = query;
-  const asked = address === undefined ? verdicts : verdicts.filter((one) => sameIpAddress(one.address, address));
-  const addresses = asked.map((verdict) => {
-    const status = addressStatus(verdict, facts.get(formatIpAddress(verdict.address)));
-    return address === undefined ? status : { ...status, nodes: verdict.nodes.map(nodeAnswer) };
+  const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
+    if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
+    const known = facts.get(formatIpAddress(verdict.address));
+    if (holder !== undefined && known?.holder !== holder) return [];
+    const status = addressStatus(verdict, known);
+    return [address === undefined ? status : { ...status, nodes: verdict.nodes.map(nodeAnswer) }];
   });
   return {
     configured,
     nodes: nodes && [...nodes.values()].map(nodeStatus),
-    addresses: holder === undefined ? addresses : addresses.filter((one) => one.holder === holder),
+    addresses,
     members: members?.map(memberReport),
   };
 }

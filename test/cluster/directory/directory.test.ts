@@ -14,7 +14,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nodeSocketPath } from '../../../src/cluster/directory/directory.ts';
+import {
+  controllerSocketPath,
+  nodeSocketPath,
+  socketFolder,
+  socketsIn,
+} from '../../../src/cluster/directory/directory.ts';
 import { readDirectory } from '../../../src/cluster/directory/read.ts';
 import type { ClusterReader, ServiceStatus } from '../../../src/cluster/ports.ts';
 import { privateTree, skipNote } from '../../support/lab.ts';
@@ -482,6 +487,20 @@ describe('the socket of a node', () => {
     }
     expect(readdirSync(join(deep, '.clarion')).toSorted()[1]).toBe('node-a.sock');
     chmodSync(deep, 0o755);
+  });
+
+  it.each(['short', 'd'.repeat(200)])('is found by those that ask, with the name of its node: %s', (name) => {
+    const directory = folder.at(name);
+    mkdirSync(directory);
+    expect(socketsIn(socketFolder(directory))).toEqual([]);
+    writeFileSync(nodeSocketPath(directory, 'node a/b'), 'speaker');
+    writeFileSync(controllerSocketPath(directory, 'node a/b'), 'controller');
+    const found = socketsIn(socketFolder(directory));
+    expect(found.map((socket) => [socket.name, readFileSync(socket.path, 'utf8')])).toEqual([
+      ['node a/b (controller)', 'controller'],
+      ['node a/b', 'speaker'],
+    ]);
+    for (const { path } of found) expect(Buffer.byteLength(path)).toBeLessThan(108);
   });
 });
 
