@@ -45,6 +45,8 @@ export class Desk {
   factsAt: Milliseconds = ms(0);
   reach = new Reachable([]);
   leaving = false;
+  /** Muted since it slept; what was lost meanwhile is released before anything is answered for again. */
+  muted = false;
   membersChangedAt: Milliseconds = ms(0);
   perMinute: number | undefined;
   #sequence = 0;
@@ -88,11 +90,11 @@ export class Desk {
     return instance === this.config.instance;
   }
 
-  /** Whether the process that made the claim is a member now. */
+  /** Whether the process that made the claim is a member now, and stands by what it said. */
   isLiving({ node, instance }: { readonly node: string; readonly instance: Instance }): boolean {
     if (instance === this.config.instance) return true;
     const peer = this.peers.get(node);
-    return peer?.instance === instance && peer.living;
+    return peer?.instance === instance && peer.living && !peer.returned;
   }
 
   /** By the claims of the living. */

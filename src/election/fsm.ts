@@ -173,7 +173,7 @@ export class Election {
 
   #joined(peer: Peer): void {
     const desk = this.#desk;
-    peer.merged = false;
+    if (peer.returned) desk.outbox.message(peer.node, { kind: 'ask-own' });
     desk.quorum.joined(peer.node);
     desk.tellFacts(peer.node);
     if (desk.phase !== 'waking') tellOwn(desk, peer.node);
@@ -319,7 +319,11 @@ export class Election {
       for (const { record, claim } of heard) answerClaim(desk, record, claim);
       if (desk.unsettled.size === 0 && heard.length === 0) break;
     }
-    if (desk.phase === 'settled') desk.handOvers.pump(desk);
+    if (desk.phase === 'settled') {
+      if (desk.muted) desk.emit({ kind: 'unmute' });
+      desk.muted = false;
+      desk.handOvers.pump(desk);
+    }
     const strong = !desk.quorum.weak;
     if (strong !== this.#toldStrong) {
       this.#toldStrong = strong;

@@ -45,7 +45,8 @@ export class Joining {
       this.ask(desk);
       return;
     }
-    if (desk.phase === 'settled') desk.emit({ kind: 'mute' });
+    if (!desk.muted) desk.emit({ kind: 'mute' });
+    desk.muted = true;
     desk.phase = 'waking';
     this.#asleep = Math.max(1, Math.ceil(gap) + this.#asleep);
     this.#patience = 0;
@@ -113,7 +114,6 @@ export class Joining {
       desk.quorum.begin(amongStrong && !unsure);
       desk.emit({ kind: 'notice', notice: { kind: 'settled', by } });
     } else {
-      desk.emit({ kind: 'unmute' });
       desk.emit({ kind: 'notice', notice: { kind: 'woke', standing: by === 'table' ? 'confirmed' : 'alone' } });
       for (const { node } of desk.peers.living()) tellOwn(desk, node);
     }

@@ -78,6 +78,9 @@ export function hearOwn(desk: Desk, from: Peer, part: Part, claims: readonly Own
     desk.unsettled.add(record);
   }
   from.merged = true;
+  if (!from.returned) return;
+  from.returned = false;
+  for (const { record } of desk.table.claimsOf(from.instance)) desk.unsettled.add(record);
 }
 
 export function check(desk: Desk, peer: Peer, mutual: boolean): void {

@@ -15,6 +15,8 @@ export interface Peer {
   strong: boolean;
   /** It has told all that it holds since it was last away. */
   merged: boolean;
+  /** It was thought dead, so what it claimed before counts only when it says so again. */
+  returned: boolean;
   diedAt: Milliseconds | undefined;
   checkedAt: Milliseconds | undefined;
 }
@@ -44,8 +46,13 @@ export class Peers {
   change(member: Member, now: Milliseconds): { readonly peer: Peer; readonly replaced: Instance | undefined } {
     const known = this.#peers.get(member.node);
     if (known?.instance === member.instance) {
+      const lived = known.living;
       known.living = isMember(member);
       if (!known.living) known.diedAt = now;
+      if (known.living !== lived) {
+        known.merged = false;
+        known.returned = known.living;
+      }
       return { peer: known, replaced: undefined };
     }
     const peer: Peer = {
@@ -58,6 +65,7 @@ export class Peers {
       settled: false,
       strong: false,
       merged: false,
+      returned: false,
       diedAt: undefined,
       checkedAt: undefined,
     };
