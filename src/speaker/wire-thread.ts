@@ -10,7 +10,7 @@ import type { AddressState } from '../election/events.ts';
 import { Layer2 } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
-import { instanceFromBytes, type Seed, type TransportAddress } from '../membership/member.ts';
+import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
 import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
 import type { DatagramNetwork, InterfaceWatch, Network } from '../network/ports.ts';
 import { Duties } from './duties.ts';
@@ -156,7 +156,8 @@ export class Wire {
       // Who has nobody to ask need not wait for an answer.
       settleTime: this.#others().length > 0 ? join.settleTime : ms(0),
       rebalancePerMinute: undefined,
-      isDeaf: () => membership?.deaf ?? false,
+      // Where there is nobody to hear, silence says nothing.
+      isDeaf: () => membership?.deaf === true && membership.members().some(isMember),
       observe: options.observe,
     };
     this.#election = new ElectionDriver(config, clock, (effects) => this.#perform(effects));

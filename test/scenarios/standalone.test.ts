@@ -69,7 +69,7 @@ describe('a Service and its address', () => {
   test('is assigned, probed while nothing serves, and announced at once when something does', async () => {
     scenario.cluster.put(configMap(POOL), node('a'), service('web'));
     await start('a');
-    await scenario.run(200);
+    await scenario.run(2000);
     expect(addressesOf('shop/web')).toEqual(['192.0.2.200']);
     expect(probesFor('192.0.2.200').length).toBeGreaterThan(0);
     expect(gratuitousFor('192.0.2.200')).toEqual([]);
