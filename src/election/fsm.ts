@@ -364,12 +364,14 @@ export class Election {
     this.#desk.emit({ kind: 'digest', digest: bytes });
   }
 
+  /** Rounded up, or a timer could fire a rounding error too early, again and again. */
   #rearm(): void {
     const next = this.#desk.due.nextDue();
     if (next === this.#toldTimer) return;
     this.#toldTimer = next;
     if (next === undefined) this.#desk.emit({ kind: 'stop-timer' });
-    else this.#desk.emit({ kind: 'start-timer', after: ms(Math.max(0, next - this.#desk.now)) });
+    else
+      this.#desk.emit({ kind: 'start-timer', after: ms(Math.max(0, Math.ceil((next - this.#desk.now) * 100) / 100)) });
   }
 }
 
