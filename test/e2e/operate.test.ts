@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seconds } from '../../src/base/clock.ts';
 import { ended } from '../../src/lab/lab.ts';
-import type { ClusterStatus } from '../../src/status/cluster-status.ts';
+import type { ClusterAddress, ClusterStatus } from '../../src/status/cluster-status.ts';
 import { privateTree, skipNote } from '../support/lab.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
 import { type Daemon, PROGRAM, Scene, until } from './scene.ts';
@@ -35,10 +36,17 @@ describe.skipIf(!privateTree.inside)(`commands of an operator${skipNote}`, () =>
       speakers.set(name, speaker);
       daemons.push(speaker);
     }
-    await until('every address is announced', async () => {
-      const { addresses } = await status();
-      return addresses.length === SERVICES.length && addresses.every(({ state }) => state === 'announced');
-    });
+    // Speakers that start one after the other may claim the same for a moment.
+    const settled = ({ state, reason, alsoHeldBy }: ClusterAddress): boolean =>
+      state === 'announced' && reason === undefined && alsoHeldBy === undefined;
+    await until(
+      'every address is announced, by one node',
+      async () => {
+        const { addresses } = await status();
+        return addresses.length === SERVICES.length && addresses.every(settled);
+      },
+      seconds(40),
+    );
   }, 60_000);
   afterAll(async () => {
     await Promise.all(daemons.map((daemon) => daemon.stop('SIGKILL')));
