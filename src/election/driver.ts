@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../base/clock.ts';
+import type { IpAddress } from '../base/ip-address.ts';
 import type { ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
 import { Election } from './fsm.ts';
 
@@ -34,6 +35,11 @@ export class ElectionDriver {
       else outward.push(effect);
     }
     if (outward.length > 0) this.#perform(outward);
+  }
+
+  /** Whether an interface of this node may speak for the address. */
+  canSpeakFor(address: IpAddress): boolean {
+    return this.#fsm.canSpeakFor(address);
   }
 
   /** Whether a living member has an interface with this MAC. */

@@ -63,6 +63,12 @@ export class Election {
     return record && stateOf(record);
   }
 
+  /** Whether an interface of this node may speak for the address. */
+  canSpeakFor(address: IpAddress): boolean {
+    const named = this.#desk.table.find(address)?.wanted?.interfaces ?? [];
+    return this.#desk.reach.fitness(address, named) !== 'none';
+  }
+
   /** Whether a living member has an interface with this MAC. */
   isMember(mac: string): boolean {
     return this.#desk.peers.living().some(({ facts }) => facts?.interfaces.some((link) => link.mac === mac) === true);

@@ -152,7 +152,8 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
   if (!mine) {
     if (record.taking === undefined) desk.setDuty(record, 'none');
     const turn = isFirst(record) ? FIRST_TURN : TURN;
-    const turns = Math.floor((desk.now - record.vacantSince) / turn);
+    // A rounding error must not make the timer of a turn fire just before it.
+    const turns = Math.floor((desk.now - record.vacantSince) / turn + 1e-6);
     const place = turns === 0 ? 1 : placeOf(desk, record, next.fitness, turns + 1);
     if (place === undefined) return;
     if (place > turns) {
