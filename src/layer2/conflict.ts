@@ -34,6 +34,8 @@ export type ConflictEvent =
   | { readonly kind: 'probe-sent' }
   /** A frame showed another machine that `uses` the address, or `probes` for it. */
   | { readonly kind: 'rival-seen'; readonly rival: Rival; readonly claim: 'uses' | 'probes' }
+  /** The rival turned out to be one of us. */
+  | { readonly kind: 'rival-excused' }
   | { readonly kind: 'expired'; readonly timer: ConflictTimer };
 
 export const CONFLICT_TIMERS = ['wait', 'retry', 'rest', 'quiet'] as const;
@@ -79,6 +81,8 @@ export function stepConflict(state: ConflictState, event: ConflictEvent, config:
         : same(state);
     case 'rival-seen':
       return onRival(state, event.rival, event.claim);
+    case 'rival-excused':
+      return onExcused(state);
     case 'expired':
       return onExpired(state, event.timer, config);
     default:
@@ -149,6 +153,14 @@ const defending = (rival: Rival): ConflictStep => ({
     { kind: 'start-timer', timer: 'quiet', after: QUIET_TIME },
   ],
 });
+
+function onExcused(state: ConflictState): ConflictStep {
+  const stop = { kind: 'stop-timers' } as const;
+  if (state.kind === 'defending') return { state: { kind: 'announced' }, effects: [stop] };
+  if (state.kind !== 'refused') return same(state);
+  const next = settled(state.hold);
+  return { ...next, effects: [stop, ...next.effects] };
+}
 
 function onExpired(state: ConflictState, timer: ConflictTimer, config: Config): ConflictStep {
   if (state.kind === 'probing' && timer === 'wait') {

@@ -112,6 +112,16 @@ export class Layer2 {
     this.#settle();
   }
 
+  /** More is known of who is one of us: rivals that are, are none. */
+  reviewRivals(): void {
+    for (const held of this.#all()) {
+      const rival = rivalOf(held.conflict);
+      if (rival !== undefined && this.#options.judgeRival?.(held.address, rival.mac) === 'friend')
+        this.#dispatch(held, { kind: 'rival-excused' });
+    }
+    this.#settle();
+  }
+
   /** Announces once more what is announced: somebody else was heard who should have been silent. */
   announceAgain({ family, value }: IpAddress): void {
     const held = this.#held[family].get(value);

@@ -26,7 +26,8 @@ export function logElection(logger: Logger, effect: Logged): void {
       logger.info('address handed over', { address: formatIpAddress(effect.address), to: effect.to, why: effect.why });
       return;
     case 'nobody-took':
-      logger.warn('nobody takes the address over, so it is served on here', {
+      // At a stop there may simply be nobody else.
+      logger[effect.why === 'stopping' ? 'info' : 'warn']('nobody takes the address over, so it is served on here', {
         address: formatIpAddress(effect.address),
         why: effect.why,
         ...(effect.named === undefined ? {} : { asked: effect.named }),

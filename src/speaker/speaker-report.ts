@@ -10,7 +10,8 @@ export function speakerReportEntry(
   node: string,
 ): SpeakerReport['addresses'][number] | undefined {
   const { layer2 } = report;
-  if (report.holder !== node || layer2 === undefined) return undefined;
+  // While nothing is served nobody holds it, and who would be first looks for a conflict.
+  if (layer2 === undefined || (report.holder !== undefined && report.holder !== node)) return undefined;
   const address = formatIpAddress(report.address);
   switch (layer2.kind) {
     case 'announced':

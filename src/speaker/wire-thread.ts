@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { ms, seconds, type Timer } from '../base/clock.ts';
 import { messageOf, unreachable } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
@@ -13,10 +13,11 @@ import { MembershipDriver, type MembershipReport } from '../membership/driver.ts
 import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
 import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
 import type { DatagramNetwork, InterfaceWatch, Network } from '../network/ports.ts';
+import { AddressReports } from './address-reports.ts';
 import { Duties } from './duties.ts';
 import { logElection, logHolder } from './election-log.ts';
 import { Hearing } from './hearing.ts';
-import type { FromWire, Join, ToWire, WireAddress, WireAddressReport, WireOptions } from './messages.ts';
+import type { FromWire, Join, ToWire, WireAddress, WireOptions } from './messages.ts';
 import { ownFacts } from './own-facts.ts';
 
 /**
@@ -50,9 +51,7 @@ export class Wire {
   readonly #duties = new Duties((address) => this.#wanted.get(formatIpAddress(address))?.interfaces ?? []);
   /** All that control said of addresses, also before there is an election to tell. */
   readonly #wanted = new Map<string, WireAddress>();
-  readonly #states = new Map<string, AddressState>();
-  readonly #layer2States = new Map<string, Layer2AddressReport['state']>();
-  readonly #toReport = new Map<string, IpAddress>();
+  readonly #reports: AddressReports;
   #settings: Layer2Settings | undefined;
   #nodes: readonly Seed[] = [];
   #election: ElectionDriver | undefined;
@@ -62,6 +61,7 @@ export class Wire {
 
   constructor(deps: WireDeps) {
     this.#deps = deps;
+    this.#reports = new AddressReports(deps.clock);
     const { network, clock, random, logger, options } = deps;
     this.#layer2 = new Layer2({
       network,
@@ -165,6 +165,7 @@ export class Wire {
     this.#tellFacts();
     this.#election.step({ kind: 'started' });
     this.#election.step({ kind: 'addresses', set: [...this.#wanted.values()], remove: [] });
+    this.#noteInterfaces([...this.#wanted.values()]);
   }
 
   async #openMembership({ profile, port, keys }: Join): Promise<MembershipDriver | 'failed' | undefined> {
@@ -209,10 +210,8 @@ export class Wire {
 
   #want(set: readonly WireAddress[], remove: readonly IpAddress[]): void {
     for (const address of remove) {
-      const key = formatIpAddress(address);
-      this.#wanted.delete(key);
-      this.#states.delete(key);
-      this.#layer2States.delete(key);
+      this.#wanted.delete(formatIpAddress(address));
+      this.#reports.forget(address);
     }
     for (const wanted of set) {
       this.#wanted.set(formatIpAddress(wanted.address), wanted);
@@ -220,6 +219,7 @@ export class Wire {
     }
     this.#election?.step({ kind: 'addresses', set, remove });
     this.#applyDuties();
+    this.#noteInterfaces(set);
     if (remove.length > 0) this.#deps.send({ kind: 'report', changed: [], removed: remove });
   }
 
@@ -233,6 +233,8 @@ export class Wire {
         return;
       case 'payload':
         election?.step({ kind: 'received', from: report.from, payload: report.payload });
+        // Facts tell whose MACs are ours; an announcement may have come before them.
+        if (this.#reports.hasConflicts) this.#layer2.reviewRivals();
         return;
       case 'digest-differs':
         election?.step({ kind: 'digest-differs', member: report.member });
@@ -271,8 +273,7 @@ export class Wire {
         return;
       case 'release':
         this.#duties.release(effect.address);
-        this.#layer2States.delete(formatIpAddress(effect.address));
-        this.#reportLater(effect.address);
+        this.#reports.setLayer2(effect.address, undefined);
         return;
       case 'announce-again':
         this.#layer2.announceAgain(effect.address);
@@ -320,7 +321,7 @@ export class Wire {
   #judgeRival(address: IpAddress, mac: string): 'friend' | 'rival' {
     if (this.#election?.isMember(mac) !== true) return 'rival';
     // Who takes over from us announces before we hear of it: that must stand.
-    if (this.#states.get(formatIpAddress(address))?.handingOver === undefined)
+    if (this.#reports.holderOf(address)?.handingOver === undefined)
       this.#election.step({ kind: 'foreign-burst', address });
     return 'friend';
   }
@@ -338,51 +339,36 @@ export class Wire {
 
   #tellFacts(): void {
     this.#election?.step({ kind: 'own-facts', facts: this.#facts(), heard: this.#hearing.heard() });
+    this.#noteInterfaces([...this.#wanted.values()]);
   }
 
-  #holderChanged(state: AddressState): void {
-    const key = formatIpAddress(state.address);
-    const before = this.#states.get(key);
-    this.#states.set(key, state);
-    this.#reportLater(state.address);
-    logHolder(this.#deps.logger, before, state, this.#deps.options.node);
-  }
-
-  #layer2Changed(reports: readonly Layer2AddressReport[]): void {
-    for (const { address, state } of reports) {
-      if (!this.#duties.has(address)) continue;
-      this.#layer2States.set(formatIpAddress(address), state);
-      this.#reportLater(address);
+  /** Addresses that nobody holds, and that this node might hold if only it had an interface for them. */
+  #noteInterfaces(wanted: readonly WireAddress[]): void {
+    const { options, logger } = this.#deps;
+    for (const { address, candidates } of wanted) {
+      if (this.#duties.has(address) || this.#election === undefined) continue;
+      const lacks = candidates.some(({ node }) => node === options.node) && !this.#election.canSpeakFor(address);
+      if (lacks === (this.#reports.layer2Of(address)?.kind === 'no-interface')) continue;
+      if (lacks) logger.warn('no interface for the address', { address: formatIpAddress(address) });
+      this.#reports.setLayer2(address, lacks ? { kind: 'no-interface' } : undefined);
     }
     this.#flushReports();
   }
 
-  #reportLater(address: IpAddress): void {
-    this.#toReport.set(formatIpAddress(address), address);
+  #holderChanged(state: AddressState): void {
+    logHolder(this.#deps.logger, this.#reports.holderOf(state.address), state, this.#deps.options.node);
+    this.#reports.setHolder(state);
+  }
+
+  #layer2Changed(reports: readonly Layer2AddressReport[]): void {
+    for (const { address, state } of reports) if (this.#duties.has(address)) this.#reports.setLayer2(address, state);
+    this.#flushReports();
   }
 
   #flushReports(): void {
-    const changed = [...this.#toReport].flatMap(([key, address]) =>
-      this.#wanted.has(key) ? this.#reportOf(key, address) : [],
-    );
-    this.#toReport.clear();
+    const changed = this.#reports.takeUntold((key) => this.#wanted.has(key));
     if (changed.length > 0) this.#deps.send({ kind: 'report', changed, removed: [] });
-  }
-
-  #reportOf(key: string, address: IpAddress): WireAddressReport {
-    const { clock } = this.#deps;
-    const state = this.#states.get(key);
-    const holder = state?.holder;
-    return {
-      address,
-      holder: holder?.node,
-      term: holder?.term,
-      since: holder && wallTimeOf(clock, holder.since),
-      handingOver: state?.handingOver,
-      layer2: this.#layer2States.get(key),
-    };
   }
 }
 
-const wallTimeOf = (clock: Clock, at: Milliseconds): string => clock.wallTime(ms(at - clock.now())).toISOString();
 const anyAddress = (family: IpFamily, port: number): TransportAddress => ({ address: ipAddress(family, 0n), port });

@@ -26,6 +26,7 @@ const events: readonly ConflictEvent[] = [
   { kind: 'wanted', hold: true },
   { kind: 'wanted', hold: false },
   { kind: 'probe-sent' },
+  { kind: 'rival-excused' },
   { kind: 'rival-seen', rival, claim: 'uses' },
   { kind: 'rival-seen', rival, claim: 'probes' },
   ...CONFLICT_TIMERS.map((timer) => ({ kind: 'expired' as const, timer })),
