@@ -38,8 +38,8 @@ export const CLAIM_CAUSES = [
 ] as const;
 export type ClaimCause = (typeof CLAIM_CAUSES)[number];
 
-/** Terms are 32 bits on the wire: at a thousand moves a second, 49 days; nothing moves so often. */
-export const MAX_TERM = 0xffffffff;
+/** Terms are 32 bits on the wire. Nothing moves so often that it would come near, so what is above is refused: nobody could claim after it. */
+export const MAX_TERM = 0xffff_0000;
 
 /** Whether claim `a` wins against `b` for the same address: strong beats weak, then the higher term, then the hash. */
 export function beats(a: Claim, b: Claim): boolean {

@@ -32,7 +32,7 @@ describe('an interface that carries addresses but no membership', () => {
         asked.add(to.value & 0xffn);
       }
     }
-    expect([...asked].sort()).toEqual([2n, 3n, 4n, 5n, 6n]);
+    expect(asked).toEqual(new Set([2n, 3n, 4n, 5n, 6n]));
   });
 
   test('dies of silence', () => {

@@ -14,10 +14,7 @@ type OfKind<K extends ElectionEffect['kind']> = Extract<ElectionEffect, { kind: 
 
 export const vip = (number: number): IpAddress => ipAddress('ipv4', 0x0a01_0000n + BigInt(number));
 export const instance = (name: string, start = 0): Instance =>
-  [...`${name}#${start}`]
-    .reduce((text, c) => text + c.charCodeAt(0).toString(16).padStart(2, '0'), '')
-    .padEnd(32, '0')
-    .slice(0, 32) as Instance;
+  Buffer.from(`${name}#${start}`).toString('hex').padEnd(32, '0').slice(0, 32) as Instance;
 
 export const cable = (number: number, more: Partial<FactInterface> = {}): FactInterface => ({
   name: 'eth0',

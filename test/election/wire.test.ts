@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
 import { type IpAddress, ipAddress } from '../../src/base/ip-address.ts';
-import { CLAIM_CAUSES } from '../../src/election/claim.ts';
+import { CLAIM_CAUSES, MAX_TERM } from '../../src/election/claim.ts';
 import { inParts } from '../../src/election/outbox.ts';
 import { KINDS, MAX_PAYLOAD } from '../../src/election/wire/constants.ts';
 import type { OwnClaim } from '../../src/election/wire/fields.ts';
@@ -100,6 +100,13 @@ describe('messages, both ways', () => {
     });
   });
 
+  test('a term after which nobody could claim is refused', () => {
+    expect(decodeMessage(bytesOf('01 0a 0001 00 ffffffff 0a010001'))).toEqual({
+      ok: false,
+      error: 'a field has an impossible value',
+    });
+  });
+
   test('whatever arrives, nothing throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 0, max: 12 }), (bytes, kind) => {
@@ -117,7 +124,7 @@ describe('size', () => {
       fc.bigInt(0n, 2n ** 32n - 1n).map((value) => ipAddress('ipv4', value)),
       fc.bigInt(0n, 2n ** 128n - 1n).map((value) => ipAddress('ipv6', value)),
     ),
-    term: fc.integer({ min: 0, max: 0xffffffff }),
+    term: fc.integer({ min: 0, max: MAX_TERM }),
     phase: fc.constantFrom('held' as const, 'vacated' as const),
     weak: fc.boolean(),
     cause: fc.constantFrom(...CLAIM_CAUSES),

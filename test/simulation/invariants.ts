@@ -7,6 +7,8 @@ const MOST_OVERLAP = 1000;
 /** After so long without a fault all is as it should be: a death is found out, a start settles, a conflict is resolved. */
 const CALM = 2500;
 
+const LONG_ENOUGH_TO_ANSWER = 500;
+
 /** election.md's invariants, looked at after each event. The numbers are those of the page. */
 export class Invariants {
   /** Node pairs: since when they hear each other. */
@@ -67,16 +69,21 @@ export class Invariants {
       this.#fail(`4: ${holders[0]} answers for ${text}, and all say ${words[0]}`);
   }
 
-  /** 6: who slept says nothing until it was told something. */
+  /** 6: who slept says nothing until it was told something, unless there is nobody who could tell. */
   #checkWaking(): void {
-    for (const speaker of this.world.speakers.values()) {
-      if (speaker.askedSince || speaker.answering.size === 0) continue;
-      const others = this.world.names.some(
-        (name) => name !== speaker.node && this.world.hears(speaker.node, name) && this.world.hears(name, speaker.node),
-      );
-      if (others) this.#fail(`6: ${speaker.node} answers after waking, and was told nothing`);
-      speaker.askedSince = true;
-    }
+    for (const { node, askedSince, answering } of this.world.speakers.values())
+      if (!askedSince && answering.size > 0) this.#fail(`6: ${node} answers after waking, and was told nothing`);
+  }
+
+  /** The speaker trusts itself again. */
+  unmuted(speaker: Speaker): void {
+    const { now } = this.world.time;
+    const others = this.world.names.filter(
+      (name) => now - (this.#connected.get(pair(name, speaker.node)) ?? now) > LONG_ENOUGH_TO_ANSWER,
+    );
+    if (!speaker.askedSince && others.length > 0)
+      this.#fail(`6: ${speaker.node} woke, was told nothing and goes on, but ${others.join(', ')} would have told it`);
+    speaker.askedSince = true;
   }
 
   /** 1 */

@@ -64,6 +64,7 @@ export class World {
       time: this.time,
       network: this.network,
       onEffect: (who, effect) => {
+        if (effect.kind === 'unmute') this.invariants.unmuted(who);
         if (this.keepEffects) this.effects.push({ at: this.time.now, node: who.node, effect });
       },
     });

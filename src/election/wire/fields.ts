@@ -2,7 +2,7 @@ import type { ByteReader } from '../../base/byte-reader.ts';
 import type { ByteWriter } from '../../base/byte-writer.ts';
 import { type IpAddress, ipAddressFromBytes, ipAddressToBytes } from '../../base/ip-address.ts';
 import type { Instance } from '../../membership/member.ts';
-import { CLAIM_CAUSES, type Claim } from '../claim.ts';
+import { CLAIM_CAUSES, type Claim, MAX_TERM } from '../claim.ts';
 import { IPV6, VACATED, WEAK } from './constants.ts';
 
 /** Parts that messages have in common. A reader returns undefined for an impossible value; the end is the reader's `failed`. */
@@ -66,13 +66,14 @@ export function writeOwnClaim(writer: ByteWriter, claim: OwnClaim): void {
   writeAddress(writer, address);
 }
 
-export function readOwnClaim(reader: ByteReader): OwnClaim {
+export function readOwnClaim(reader: ByteReader): OwnClaim | undefined {
   const flags = reader.uint8();
   // A newer speaker may have causes that we do not know; the rest of the claim is as good.
   const cause = CLAIM_CAUSES[reader.uint8()] ?? 'vacancy';
   const term = reader.uint32();
   const phase = (flags & VACATED) !== 0 ? 'vacated' : 'held';
-  return { address: readAddress(reader, flags), term, phase, weak: (flags & WEAK) !== 0, cause };
+  const address = readAddress(reader, flags);
+  return term > MAX_TERM ? undefined : { address, term, phase, weak: (flags & WEAK) !== 0, cause };
 }
 
 export function writeAddressTerm(writer: ByteWriter, { address, term }: AddressTerm): void {
@@ -80,10 +81,11 @@ export function writeAddressTerm(writer: ByteWriter, { address, term }: AddressT
   writeAddress(writer, address);
 }
 
-export function readAddressTerm(reader: ByteReader): AddressTerm {
+export function readAddressTerm(reader: ByteReader): AddressTerm | undefined {
   const flags = reader.uint8();
   const term = reader.uint32();
-  return { address: readAddress(reader, flags), term };
+  const address = readAddress(reader, flags);
+  return term > MAX_TERM ? undefined : { address, term };
 }
 
 export function writeOffer(writer: ByteWriter, { address, term, weak }: Offer): void {
@@ -91,10 +93,11 @@ export function writeOffer(writer: ByteWriter, { address, term, weak }: Offer): 
   writeAddress(writer, address);
 }
 
-export function readOffer(reader: ByteReader): Offer {
+export function readOffer(reader: ByteReader): Offer | undefined {
   const flags = reader.uint8();
   const term = reader.uint32();
-  return { address: readAddress(reader, flags), term, weak: (flags & WEAK) !== 0 };
+  const address = readAddress(reader, flags);
+  return term > MAX_TERM ? undefined : { address, term, weak: (flags & WEAK) !== 0 };
 }
 
 export function writeList<T>(
