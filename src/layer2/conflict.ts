@@ -82,7 +82,7 @@ export function stepConflict(state: ConflictState, event: ConflictEvent, config:
     case 'rival-seen':
       return onRival(state, event.rival, event.claim);
     case 'rival-excused':
-      return onExcused(state);
+      return onExcused(state, config);
     case 'expired':
       return onExpired(state, event.timer, config);
     default:
@@ -154,11 +154,11 @@ const defending = (rival: Rival): ConflictStep => ({
   ],
 });
 
-function onExcused(state: ConflictState): ConflictStep {
+function onExcused(state: ConflictState, config: Config): ConflictStep {
   const stop = { kind: 'stop-timers' } as const;
   if (state.kind === 'defending') return { state: { kind: 'announced' }, effects: [stop] };
   if (state.kind !== 'refused') return same(state);
-  const next = settled(state.hold);
+  const next = config.count === 0 ? settled(state.hold) : probing(state.hold, undefined, config);
   return { ...next, effects: [stop, ...next.effects] };
 }
 

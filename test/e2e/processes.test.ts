@@ -5,7 +5,7 @@ import { machineTime, ms, seconds } from '../../src/base/clock.ts';
 import { type Capture, startCapture } from '../../src/lab/capture.ts';
 import { privateTree, skipNote } from '../support/lab.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
-import { type Daemon, type LogLine, Scene, until } from './scene.ts';
+import { type Daemon, FIRST_NODE, type LogLine, Scene, until } from './scene.ts';
 
 /** `clarion controller` and `clarion speaker` as separate processes that share nothing but a folder. */
 const POOL = '- {name: public, addresses: [192.0.2.200-192.0.2.239]}\n';
@@ -24,7 +24,7 @@ describe.skipIf(!privateTree.inside)(`controller and speakers as processes${skip
   });
   beforeEach(() => {
     scene.write('config.json', configMap(`pools:\n${POOL}${WITHOUT_PROBE}`));
-    scene.write('nodes.json', ...NODES.map((name) => node(name)));
+    scene.write('nodes.json', ...NODES.map((name, i) => node(name, { address: `192.0.2.${FIRST_NODE + i}` })));
   });
   afterEach(async () => {
     capture.ask([]);
@@ -119,8 +119,9 @@ describe.skipIf(!privateTree.inside)(`controller and speakers as processes${skip
 
   test('two controllers: one is active; it stops, and the other takes over at once and changes nothing', async () => {
     web();
-    await start('speaker', 'node-a');
+    // The controller makes the key that a speaker waits for.
     const first = await start('controller', 'node-a');
+    await start('speaker', 'node-a');
     await first.log.first('the first is active', 0, seconds(5), active);
     const second = await start('controller', 'node-b');
     await until('the address is assigned', () => scene.addressesOf('shop/web').length > 0);

@@ -15,7 +15,7 @@ import { lanMac, lanPlan } from '../../src/lab/plan.ts';
  */
 export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const CLIENT = 100;
-const FIRST_NODE = 11;
+export const FIRST_NODE = 11;
 
 export interface LogLine {
   readonly level: string;

@@ -53,10 +53,15 @@ export function endpointSlice(serviceName: string, nodes: readonly string[], opt
   };
 }
 
-/** Node a is 192.0.2.17, b 192.0.2.18, and so on. */
-export function node(name: string, options: Metadata = {}) {
+interface NodeOptions extends Metadata {
+  /** InternalIP. */
+  readonly address?: string;
+}
+
+/** Node a is 192.0.2.17, b 192.0.2.18, and so on, where nothing else is said. */
+export function node(name: string, options: NodeOptions = {}) {
   const { labels = {}, annotations = {} } = options;
-  const address = `192.0.2.${0x11 + name.charCodeAt(0) - 'a'.charCodeAt(0)}`;
+  const address = options.address ?? `192.0.2.${0x11 + name.charCodeAt(0) - 'a'.charCodeAt(0)}`;
   const status = { addresses: [{ type: 'InternalIP', address }] };
   return { apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, status };
 }
