@@ -33,7 +33,7 @@ describe.skipIf(!privateTree.inside)(`clarion demo${skipNote}`, () => {
     const text = output.since(0).join('');
     const result = JSON.parse(text) as DemoResult;
     expect(result.failure).toBeUndefined();
-    expect(result.scenes.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(result.scenes.map(({ number }) => number)).toEqual(Array.from({ length: 18 }, (_, i) => i + 1));
     expect(result.promises.filter(({ measured }) => measured === null)).toEqual([]);
     expect(result.promises.filter(({ unit, kept }) => unit === 'count' && !kept)).toEqual([]);
     const kept = result.promises.filter((outcome) => outcome.kept).length;

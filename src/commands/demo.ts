@@ -24,8 +24,8 @@ export function register(program: Command): void {
       `
 Runs in private network namespaces: no root where the host allows user namespaces, and nothing of it is left.
 Exit code 0 when every promise was kept, 1 when one was broken, 3 when the machine allows no such network.
---json: {"scenes":[{"number","title","about","lines":[{"who","text","ms"?}]}], "promises":[{"name","promised","measured",
-"unit","kept"}], "kept", "of", "seconds", "failure"?:{"message","log"}}`,
+--json: {"scenes":[{"number","title","about","lines":[{"who","text","ms"?}]}], "promises":[{"key","name","promised",
+"measured","unit","kept"}], "kept", "of", "seconds", "failure"?:{"message","log"}}`,
     )
     .action(demo);
 }

@@ -2,19 +2,27 @@ import { machineTime } from '../../base/clock.ts';
 import { ClarionError, ExitCode, messageOf } from '../../base/errors.ts';
 import type { Progress, Scene } from '../../terminal/progress.ts';
 import type { Lab } from '../lab.ts';
+import { Cluster } from './cluster.ts';
+import type { Daemon } from './daemon.ts';
 import { type PromiseOutcome, Promises } from './promises.ts';
 import { address, serve, start } from './scenes/assign.ts';
+import { cable } from './scenes/cable.ts';
+import { cutOff } from './scenes/cut-off.ts';
 import { loseEndpoint } from './scenes/endpoint.ts';
+import { drain, move } from './scenes/planned.ts';
 import { editPool } from './scenes/pool.ts';
+import { freeze, kill, terminate } from './scenes/processes.ts';
 import { rival } from './scenes/rival.ts';
 import { refuse, share } from './scenes/share.ts';
 import { stop } from './scenes/stop.ts';
+import { three } from './scenes/three.ts';
 import { StatusFeed } from './status.ts';
 import type { Tale } from './tale.ts';
 import { buildWorld } from './world.ts';
 
 /**
- * The demo: a small data centre in which the real `clarion standalone` does its work, told as it happens.
+ * The demo: a small data centre in which the real `clarion` does its work, told as it happens: first
+ * one process on one node, then a controller and three speakers, and what may happen to them.
  * Everything that is told was seen from outside of it: on the wire, in the client's kernel, in its answers, in the files.
  */
 export interface DemoOptions {
@@ -23,7 +31,7 @@ export interface DemoOptions {
   readonly progress: Progress;
   /** How this very program is started: node, its options, main.js. */
   readonly program: readonly string[];
-  /** Everything but the last scene: it stays up. */
+  /** At the end all speakers run: it stays up. */
   readonly keep: boolean;
 }
 
@@ -41,28 +49,37 @@ export interface DemoResult {
 export async function runDemo({ lab, progress, program, keep }: DemoOptions): Promise<DemoResult> {
   const started = machineTime();
   const world = await buildWorld(lab, program);
+  const daemons: Daemon[] = [];
   const tale: Tale = {
     world,
     status: new StatusFeed(world.folder),
     progress,
     promises: new Promises(),
-    standalone: undefined,
+    daemons,
+    cluster: new Cluster(world, daemons),
   };
-  const scenes = [start, address, serve, share, refuse, editPool, loseEndpoint, rival, ...(keep ? [] : [stop])];
+  const alone = [start, address, serve, share, refuse, editPool, loseEndpoint, rival, stop];
+  const scenes = [...alone, three, cable, kill, freeze, drain, move, cutOff, terminate];
   let failure: DemoResult['failure'];
   try {
     for (const scene of scenes) await scene(tale);
+    if (keep) await tale.cluster.startMissing();
   } catch (thrown) {
     // The machine's fault is the caller's to report; a step that failed ends the story and breaks what it had yet to show.
     if (thrown instanceof ClarionError && thrown.exitCode === ExitCode.environment) throw thrown;
-    const log = tale.standalone?.log.since(0).slice(-5) ?? [];
-    failure = { message: messageOf(thrown), log: log.map(({ text }) => text) };
+    failure = { message: messageOf(thrown), log: lastWords(daemons) };
   }
-  const promises = tale.promises.outcomes(keep ? STOP_PROMISES : []);
+  const promises = tale.promises.outcomes();
   const kept = promises.filter((outcome) => outcome.kept).length;
   const seconds = Math.round((machineTime() - started) / 100) / 10;
   const result = { scenes: progress.scenes, promises, kept, of: promises.length, seconds };
   return failure === undefined ? result : { ...result, failure };
 }
 
-const STOP_PROMISES = ['stopped', 'answersAfter', 'processesAfter'] as const;
+/** What was logged last, of all processes together, in order. */
+const lastWords = (daemons: readonly Daemon[]): readonly string[] =>
+  daemons
+    .flatMap(({ log }) => log.since(0))
+    .toSorted((a, b) => a.at - b.at)
+    .slice(-12)
+    .map(({ text }) => text);

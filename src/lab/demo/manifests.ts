@@ -1,12 +1,15 @@
 /** What the demo puts into its folder: ordinary manifests, as a user would write them. */
-export const POD4 = '10.244.1.2';
-export const POD6 = 'fd00:10:244:1::2';
+export const pod4 = (index: number): string => `10.244.${index + 1}.2`;
+export const pod6 = (index: number): string => `fd00:10:244:${index + 1}::2`;
 export const WEB4 = '192.0.2.200';
 export const WEB6 = '2001:db8:2::200';
 
-export const node = `apiVersion: v1
+export const node = (name: string, address: string): string => `apiVersion: v1
 kind: Node
-metadata: {name: node-a}
+metadata: {name: ${name}}
+status:
+  addresses:
+  - {type: InternalIP, address: ${address}}
 `;
 
 /** Pool name to its ranges. */
@@ -46,9 +49,17 @@ ${notes.length === 0 ? '' : `  annotations:\n${notes.join('')}`}spec:
 `;
 }
 
-/** The one pod on node-a as an endpoint of a Service: a slice for each family, as Kubernetes makes them. */
-export function endpointSlices({ name, port }: Pick<ServiceSketch, 'name' | 'port'>, ready: boolean): string {
-  const slice = (family: string, address: string): string => `apiVersion: discovery.k8s.io/v1
+/** A pod on each of these nodes as endpoints of a Service: a slice for each family, as Kubernetes makes them. */
+export function endpointSlices(
+  { name, port }: Pick<ServiceSketch, 'name' | 'port'>,
+  ready: boolean,
+  nodes: readonly string[] = ['node-a'],
+): string {
+  const endpoint = (node: string, address: string): string => `- addresses: ["${address}"]
+  nodeName: ${node}
+  conditions: {ready: ${ready}, serving: ${ready}, terminating: false}
+`;
+  const slice = (family: string, address: (index: number) => string): string => `apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata:
   name: ${name}-${family.toLowerCase()}
@@ -58,19 +69,16 @@ addressType: ${family}
 ports:
 - {port: ${port}, protocol: TCP}
 endpoints:
-- addresses: ["${address}"]
-  nodeName: node-a
-  conditions: {ready: ${ready}, serving: ${ready}, terminating: false}
-`;
-  return [slice('IPv4', POD4), slice('IPv6', POD6)].join('---\n');
+${nodes.map((name, index) => endpoint(name, address(index))).join('')}`;
+  return [slice('IPv4', pod4), slice('IPv6', pod6)].join('---\n');
 }
 
-/** What stands in for kube-proxy on node-a: everything for an address of the pools, ICMP included, goes to the pod. */
-export const dnat = `table inet stand-in-for-kube-proxy {
+/** What stands in for kube-proxy on a node: everything for an address of the pools, ICMP included, goes to its own pod. */
+export const dnat = (index: number): string => `table inet stand-in-for-kube-proxy {
   chain prerouting {
     type nat hook prerouting priority dstnat;
-    ip daddr 192.0.2.180-192.0.2.219 dnat ip to ${POD4}
-    ip6 daddr 2001:db8:2::180-2001:db8:2::219 dnat ip6 to ${POD6}
+    ip daddr 192.0.2.180-192.0.2.219 dnat ip to ${pod4(index)}
+    ip6 daddr 2001:db8:2::180-2001:db8:2::219 dnat ip6 to ${pod6(index)}
   }
 }
 `;

@@ -18,6 +18,19 @@ const PROMISES = {
   stopped: { name: 'SIGTERM, process gone', promised: 1000, unit: 'ms' },
   answersAfter: { name: 'answers after the stop', promised: 0, unit: 'count' },
   processesAfter: { name: 'processes left on the node', promised: 0, unit: 'count' },
+  cableGap: { name: "holder's cable pulled, gap of the pings", promised: 500, unit: 'ms' },
+  returnMoves: { name: 'a node or speaker returns, addresses moved', promised: 0, unit: 'count' },
+  returnLost: { name: 'the cable is back, pings lost', promised: 0, unit: 'count' },
+  killTaken: { name: 'speaker killed, another announces', promised: 500, unit: 'ms' },
+  killGap: { name: 'speaker killed, gap of the pings', promised: 500, unit: 'ms' },
+  freezeTaken: { name: 'speaker frozen, another announces', promised: 500, unit: 'ms' },
+  freezeGap: { name: 'speaker frozen, gap of the pings', promised: 500, unit: 'ms' },
+  thawAnswers: { name: 'speaker thawed, frames of it for what others hold', promised: 0, unit: 'count' },
+  drainLost: { name: 'drain and undrain, pings lost', promised: 0, unit: 'count' },
+  moveLost: { name: 'move, pings lost', promised: 0, unit: 'count' },
+  cutGap: { name: 'holder cut off, gap of the pings', promised: 500, unit: 'ms' },
+  healed: { name: 'healed, only one answers', promised: 1000, unit: 'ms' },
+  stopLost: { name: 'SIGTERM to a speaker, pings lost', promised: 0, unit: 'count' },
 } as const satisfies Record<string, PromiseEntry>;
 
 interface PromiseEntry {
@@ -30,6 +43,8 @@ export type PromiseKey = keyof typeof PROMISES;
 
 /** One row of the closing table and of `demo --json`. */
 export interface PromiseOutcome extends PromiseEntry {
+  /** Stays the same when the words of `name` change. */
+  readonly key: PromiseKey;
   readonly measured: number | null;
   readonly kept: boolean;
 }
@@ -41,12 +56,12 @@ export class Promises {
     this.#measured.set(key, [...(this.#measured.get(key) ?? []), value]);
   }
 
-  /** Of what was measured several times the median counts (of two, the worse). */
-  outcomes(without: readonly PromiseKey[]): readonly PromiseOutcome[] {
-    const keys = (Object.keys(PROMISES) as PromiseKey[]).filter((key) => !without.includes(key));
-    return keys.map((key) => {
-      const entry: PromiseEntry = PROMISES[key];
-      const measured = median(this.#measured.get(key) ?? []);
+  /** Of times that were measured several times the median counts (of two, the worse); of what is counted, the sum. */
+  outcomes(): readonly PromiseOutcome[] {
+    return (Object.keys(PROMISES) as PromiseKey[]).map((key) => {
+      const entry: PromiseEntry & { readonly key: PromiseKey } = { key, ...PROMISES[key] };
+      const values = this.#measured.get(key) ?? [];
+      const measured = entry.unit === 'ms' ? median(values) : sum(values);
       if (measured === undefined) return { ...entry, measured: null, kept: false };
       const kept = entry.unit === 'ms' ? measured <= entry.promised : measured === entry.promised;
       return { ...entry, measured: entry.unit === 'ms' ? Math.round(measured * 10) / 10 : measured, kept };
@@ -57,6 +72,9 @@ export class Promises {
 function median(values: readonly number[]): number | undefined {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
+
+const sum = (values: readonly number[]): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((total, value) => total + value, 0);
 
 export function formatOutcomes(outcomes: readonly PromiseOutcome[], style: Style): string {
   const amount = ({ unit }: PromiseOutcome, value: number): string => (unit === 'ms' ? formatMs(value) : `${value}`);

@@ -1,8 +1,10 @@
 import { type Milliseconds, ms, seconds, systemClock } from '../../base/clock.ts';
-import type { Progress } from '../../terminal/progress.ts';
+import { formatMs, type Progress } from '../../terminal/progress.ts';
 import type { Sighting } from '../capture.ts';
+import type { PingResult } from '../ping.ts';
+import type { Cluster } from './cluster.ts';
+import type { Daemon } from './daemon.ts';
 import { type PromiseKey, type Promises, stepFailed } from './promises.ts';
-import type { Standalone } from './standalone.ts';
 import type { StatusFeed } from './status.ts';
 import { NODE_MAC, type World } from './world.ts';
 
@@ -12,7 +14,10 @@ export interface Tale {
   readonly status: StatusFeed;
   readonly progress: Progress;
   readonly promises: Promises;
-  standalone: Standalone | undefined;
+  /** All that was started, also what has ended. */
+  readonly daemons: Daemon[];
+  /** From the scene on in which the nodes are three. */
+  readonly cluster: Cluster;
 }
 
 export const pause = (length: Milliseconds): Promise<void> =>
@@ -22,6 +27,10 @@ export const pause = (length: Milliseconds): Promise<void> =>
 export function measured({ promises }: Tale, key: PromiseKey, value: number): number {
   promises.measured(key, value);
   return value;
+}
+
+export function pingText(address: string, { sent, lost, gap }: PingResult): string {
+  return `a ping of ${address} every 5 ms: ${lost} of ${sent} lost, longest gap ${formatMs(gap)}`;
 }
 
 /** A frame of node-a about that address, seen by the capture in the client. */

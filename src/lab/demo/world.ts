@@ -8,9 +8,9 @@ import type { Lab } from '../lab.ts';
 import { type NeighbourEvent, watchNeighbours } from '../neighbours.ts';
 import { lanMac, lanPlan } from '../plan.ts';
 import { startTool } from '../tool-process.ts';
-import { dnat, POD4, POD6 } from './manifests.ts';
+import { dnat, pod4, pod6 } from './manifests.ts';
 
-/** The small data centre: a switch; on it a client, node-a and a rival; behind node-a a pod with an HTTP server. */
+/** The small data centre: a switch; on it a client, three nodes and a rival; behind each node a pod with an HTTP server. */
 export interface World {
   readonly lab: Lab;
   /** The manifests. */
@@ -25,18 +25,26 @@ export interface World {
   write(file: string, text: string): number;
 }
 
-const NODE = 11;
+export const NODES = ['node-a', 'node-b', 'node-c'] as const;
+const FIRST_NODE = 11;
 const CLIENT = 100;
 const RIVAL = 66;
-export const NODE_MAC = lanMac(NODE);
+export const nodeMac = (name: string): string => lanMac(FIRST_NODE + NODES.findIndex((node) => name === node));
+export const nodeAt = (mac: string): string | undefined => NODES.find((node) => nodeMac(node) === mac);
+export const nodeAddress = (index: number): string => `192.0.2.${FIRST_NODE + index}`;
+/** The one that the story begins with. */
+export const NODE_MAC = nodeMac('node-a');
 export const RIVAL_MAC = lanMac(RIVAL);
+/** In the host `switch`: what is plugged in there is cut off from what is in br0, and sees no change of its link. */
+export const OTHER_SWITCH = 'br1';
 
 export const picture = `
    client 192.0.2.${CLIENT} ──┐
-                        ├── node-a 192.0.2.${NODE}   clarion standalone
-   rival  192.0.2.${RIVAL}  ──┘     │
-                              └── pod ${POD4}   an HTTP server
+                      switch ─┬─ node-a ${nodeAddress(0)} ── pod ${pod4(0)}   an HTTP server
+   rival  192.0.2.${RIVAL}  ──┘     ├─ node-b ${nodeAddress(1)} ── pod ${pod4(1)}   another
+                              └─ node-c ${nodeAddress(2)} ── pod ${pod4(2)}   another
 
+   node-a begins alone with clarion standalone; from scene 10 on there are a controller and three speakers
    wire is a capture in the client, with a packet socket of its own
 `;
 
@@ -45,32 +53,37 @@ export const FOLDER = '/run/demo';
 
 export async function buildWorld(lab: Lab, program: readonly string[]): Promise<World> {
   const lan = lanPlan([
-    { name: 'node-a', number: NODE },
+    ...NODES.map((name, index) => ({ name, number: FIRST_NODE + index })),
     { name: 'client', number: CLIENT },
     { name: 'rival', number: RIVAL },
   ]);
   await lab.build({
-    ...lan,
-    hosts: [...lan.hosts, 'pod'],
+    hosts: [...lan.hosts, ...NODES.map(podOf)],
+    bridges: [...lan.bridges, { host: 'switch', name: OTHER_SWITCH }],
     cables: [
       ...lan.cables,
-      [
-        { host: 'node-a', interface: 'pods', addresses: ['10.244.1.1/24', 'fd00:10:244:1::1/64'] },
-        { host: 'pod', interface: 'eth0', addresses: [`${POD4}/24`, `${POD6}/64`] },
-      ],
+      ...NODES.map(
+        (host, index) =>
+          [
+            { host, interface: 'pods', addresses: [`${gateway4(index)}/24`, `${gateway6(index)}/64`] },
+            { host: podOf(host), interface: 'eth0', addresses: [`${pod4(index)}/24`, `${pod6(index)}/64`] },
+          ] as const,
+      ),
     ],
-    routes: [
-      { host: 'pod', to: 'default', via: '10.244.1.1' },
-      { host: 'pod', to: 'default', via: 'fd00:10:244:1::1' },
-    ],
+    routes: NODES.flatMap((host, index) => [
+      { host: podOf(host), to: 'default', via: gateway4(index) },
+      { host: podOf(host), to: 'default', via: gateway6(index) },
+    ]),
   });
   mkdirSync(FOLDER);
   const [client, wire] = await Promise.all([
     startHttpClient(lab, 'client'),
     startCapture(lab, 'client', 'eth0'),
-    startTool(lab, 'pod', ['http-server', '80=hello from node-a', '8080=admin page']),
-    lab.sysctl('node-a', { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 }),
-    lab.nft('node-a', dnat),
+    ...NODES.flatMap((host, index) => [
+      startTool(lab, podOf(host), ['http-server', `80=hello from ${host}`, '8080=admin page']),
+      lab.sysctl(host, { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 }),
+      lab.nft(host, dnat(index)),
+    ]),
     // A host that takes an address tells everybody, and for IPv6 asks first: the lab has that off, hosts have it on.
     lab.sysctl('rival', { 'net.ipv4.conf.eth0.arp_notify': 1, 'net.ipv6.conf.eth0.accept_dad': 1 }),
   ]);
@@ -88,3 +101,7 @@ export async function buildWorld(lab: Lab, program: readonly string[]): Promise<
     },
   };
 }
+
+const podOf = (node: string): string => node.replace('node', 'pod');
+const gateway4 = (index: number): string => `10.244.${index + 1}.1`;
+const gateway6 = (index: number): string => `fd00:10:244:${index + 1}::1`;

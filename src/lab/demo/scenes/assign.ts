@@ -1,19 +1,19 @@
 import { ms } from '../../../base/clock.ts';
+import { startDaemon } from '../daemon.ts';
 import { configMap, endpointSlices, node, POOL, service, WEB, WEB4, WEB6 } from '../manifests.ts';
 import { stepFailed } from '../promises.ts';
-import { startStandalone } from '../standalone.ts';
 import { conditionOf } from '../status.ts';
 import { answersDuring, browse, measured, pause, seenOnWire, type Tale } from '../tale.ts';
-import { NODE_MAC } from '../world.ts';
+import { NODE_MAC, nodeAddress } from '../world.ts';
 
 export async function start(tale: Tale): Promise<void> {
   const { world, progress } = tale;
   progress.scene('Clarion starts on a folder of manifests', 'no Kubernetes, one process');
   world.write('config.yaml', configMap({ public: POOL }));
-  world.write('node-a.yaml', node);
+  world.write('node-a.yaml', node('node-a', nodeAddress(0)));
   const { lab, folder, program } = world;
-  const { standalone, took } = await startStandalone({ lab, node: 'node-a', folder, program });
-  tale.standalone = standalone;
+  const { daemon, took } = await startDaemon({ lab, command: 'standalone', node: 'node-a', folder, program });
+  tale.daemons.push(daemon);
   progress.line('you', `a ConfigMap: pool public, ${POOL.join(' and ')}`);
   progress.line('node-a', 'clarion standalone: controller and speaker run', measured(tale, 'ready', took));
 }

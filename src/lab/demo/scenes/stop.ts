@@ -4,10 +4,10 @@ import { stepFailed } from '../promises.ts';
 import { answersDuring, measured, pause, type Tale } from '../tale.ts';
 
 export async function stop(tale: Tale): Promise<void> {
-  const { world, progress, promises, standalone } = tale;
+  const { world, progress, promises, daemons } = tale;
   progress.scene('A clean stop', 'SIGTERM to clarion standalone');
   const told = machineTime();
-  const outcome = await standalone?.stop();
+  const outcome = await daemons[0]?.stop();
   const took = machineTime() - told;
   if (outcome !== 0) throw stepFailed(`standalone ended with ${outcome} instead of 0`);
   progress.line('node-a', 'the process has ended with exit code 0', measured(tale, 'stopped', took));
