@@ -1,7 +1,7 @@
 import type { Milliseconds } from '../base/clock.ts';
 import { ms } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { MembershipConfig, MembershipEffect, TimerName } from './fsm.ts';
+import type { MembershipConfig, MembershipEffect, TimerName } from './events.ts';
 import type { Member, MemberStatus, TransportAddress } from './member.ts';
 import { type Peer, Roster, updateOf } from './roster.ts';
 import { PAYLOAD_DIGEST } from './wire/constants.ts';

@@ -32,7 +32,7 @@ export function wireAddress(
 }
 
 /** Changes without a change of the verdict, so it is compared by itself. */
-export function moveOf({ address }: AddressVerdict, sharers: readonly ServiceRequest[]): WireAddress['move'] {
+function moveOf({ address }: AddressVerdict, sharers: readonly ServiceRequest[]): WireAddress['move'] {
   for (const { moveTo } of sharers) {
     if (moveTo === undefined || (moveTo.address !== undefined && !sameIpAddress(moveTo.address, address))) continue;
     return { to: moveTo.node, term: moveTo.term };

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
 import { ipAddress } from '../../src/base/ip-address.ts';
-import { Membership, type MembershipEffect, type MembershipEvent } from '../../src/membership/fsm.ts';
+import type { MembershipEffect, MembershipEvent } from '../../src/membership/events.ts';
+import { Membership } from '../../src/membership/fsm.ts';
 import type { Instance, MemberStatus, TransportAddress } from '../../src/membership/member.ts';
 import { DEFAULT_PROFILE } from '../../src/membership/settings.ts';
 import type { MemberUpdate, Message, ProbeState } from '../../src/membership/wire/message.ts';

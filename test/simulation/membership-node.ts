@@ -1,7 +1,8 @@
 import { type Milliseconds, ms } from '../../src/base/clock.ts';
 import { unreachable } from '../../src/base/errors.ts';
 import { ipAddress } from '../../src/base/ip-address.ts';
-import { Membership, type MembershipEffect, type MembershipEvent, type TimerName } from '../../src/membership/fsm.ts';
+import type { MembershipEffect, MembershipEvent, TimerName } from '../../src/membership/events.ts';
+import { Membership } from '../../src/membership/fsm.ts';
 import { type Instance, instanceFromBytes, type Seed, type TransportAddress } from '../../src/membership/member.ts';
 import type { Profile } from '../../src/membership/settings.ts';
 import { encodeMessages } from '../../src/membership/wire/codec.ts';

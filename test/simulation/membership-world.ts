@@ -1,4 +1,4 @@
-import type { MembershipEffect } from '../../src/membership/fsm.ts';
+import type { MembershipEffect } from '../../src/membership/events.ts';
 import type { Member, MemberStatus } from '../../src/membership/member.ts';
 import { DEFAULT_PROFILE, type Profile } from '../../src/membership/settings.ts';
 import { seededRandom } from '../support/seeded-random.ts';
