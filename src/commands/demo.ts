@@ -54,7 +54,7 @@ async function demo(options: DemoCommandOptions): Promise<void> {
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     process.exitCode = result.kept === result.of && result.failure === undefined ? ExitCode.done : ExitCode.problems;
     if (options.keep) {
-      say(playOn());
+      say(playOn(program));
       // Until Ctrl-C, which ends the tree and everything in it.
       await new Promise<never>(() => {});
     }
@@ -70,13 +70,15 @@ function closing({ promises, kept, of, seconds, failure }: DemoResult, style: Re
   return `${trouble}\n${style.strong('What was promised, what was measured')}\n${formatOutcomes(promises, style)}\n${kept} of ${of} kept in ${seconds} s.\n`;
 }
 
-function playOn(): string {
+function playOn(program: readonly string[]): string {
   return `
 It stays up until Ctrl-C. From another terminal:
    enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
    enter client ping 192.0.2.200
    enter client ip neigh                            who answers
    enter rival ip addr add 192.0.2.200/24 dev eth0  a second owner
+   enter switch ip link set node-a down             a cable pulled; "up" plugs it in
    enter node-a ls ${FOLDER} ${FOLDER}/.clarion     manifests to edit, what Clarion says
+   enter client ${program.join(' ')} status --directory ${FOLDER}
 `;
 }

@@ -80,7 +80,7 @@ export class Cluster {
    * Waits until these speakers see each other, and of each address that is served one of them is the holder and all agree.
    * Throws (exit 1) when that does not come about.
    */
-  async settled(nodes: readonly string[] = NODES, limit: Milliseconds = seconds(15)): Promise<readonly Holding[]> {
+  async settled(nodes: readonly string[] = NODES, limit: Milliseconds = seconds(20)): Promise<readonly Holding[]> {
     const end = machineTime() + limit;
     for (;;) {
       const status = JSON.parse(await this.clarion('status', '-o', 'json')) as ClusterStatus;

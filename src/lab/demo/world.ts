@@ -25,11 +25,11 @@ export interface World {
   write(file: string, text: string): number;
 }
 
-export const NODES = ['node-a', 'node-b', 'node-c'] as const;
+export const NODES: readonly string[] = ['node-a', 'node-b', 'node-c'];
 const FIRST_NODE = 11;
 const CLIENT = 100;
 const RIVAL = 66;
-export const nodeMac = (name: string): string => lanMac(FIRST_NODE + NODES.findIndex((node) => name === node));
+export const nodeMac = (name: string): string => lanMac(FIRST_NODE + NODES.indexOf(name));
 export const nodeAt = (mac: string): string | undefined => NODES.find((node) => nodeMac(node) === mac);
 export const nodeAddress = (index: number): string => `192.0.2.${FIRST_NODE + index}`;
 /** The one that the story begins with. */
@@ -65,7 +65,7 @@ export async function buildWorld(lab: Lab, program: readonly string[]): Promise<
       ...NODES.map(
         (host, index) =>
           [
-            { host, interface: 'pods', addresses: [`${gateway4(index)}/24`, `${gateway6(index)}/64`] },
+            { host, interface: 'cni0', addresses: [`${gateway4(index)}/24`, `${gateway6(index)}/64`] },
             { host: podOf(host), interface: 'eth0', addresses: [`${pod4(index)}/24`, `${pod6(index)}/64`] },
           ] as const,
       ),

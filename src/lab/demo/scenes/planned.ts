@@ -20,7 +20,7 @@ export async function drain(tale: Tale): Promise<void> {
   progress.line('speakers', holdingsText(done.drained));
   progress.line('you', `clarion undrain ${holder}`);
   const moved = movedBetween(done.drained, done.after);
-  promises.measured('returnMoves', moved);
+  promises.measured('undrainMoves', moved);
   progress.line('speakers', `${moved} addresses moved back`);
   promises.measured('drainLost', ping.lost);
   progress.line('client', pingText(WEB4, ping));

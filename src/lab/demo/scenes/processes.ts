@@ -15,7 +15,7 @@ export async function kill(tale: Tale): Promise<void> {
   await cluster.startSpeaker(holder);
   const after = await cluster.settled();
   const moved = movedBetween(others, after);
-  promises.measured('returnMoves', moved);
+  promises.measured('restartMoves', moved);
   progress.line(holder, `its speaker is started again: ${moved} addresses moved; ${holdingsText(after)}`);
 }
 
