@@ -74,6 +74,9 @@ export class Desk {
     return ++this.#sequence;
   }
 
+  /** Those who come back tell one after the other what they hold: until then nothing that seems free is taken. */
+  reunionUntil = ms(0);
+
   /** Takes nothing: it stops, or only watches. */
   get closed(): boolean {
     return this.leaving || this.config.observe || this.facts.draining;

@@ -18,6 +18,8 @@ import { grantRequests, takeChecked, takeOffers } from './taking.ts';
 import { planRebalance, rebalance, strengthen } from './upkeep.ts';
 import { decodeMessage, type Message } from './wire/message.ts';
 
+/** Half or fewer were heard and another one comes back: so long until the rest has had its say. */
+const REUNION = ms(500);
 /** The membership was quiet for so long: those who are there are all. */
 const AGREE_AFTER = seconds(5);
 
@@ -180,6 +182,7 @@ export class Election {
   #joined(peer: Peer): void {
     const desk = this.#desk;
     if (peer.returned) desk.outbox.message(peer.node, { kind: 'ask-own' });
+    if (desk.phase === 'settled' && desk.quorum.weak) desk.reunionUntil = ms(desk.now + REUNION);
     desk.quorum.joined(peer.node);
     desk.tellFacts(peer.node);
     if (desk.phase !== 'waking') tellOwn(desk, peer.node);

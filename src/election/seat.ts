@@ -184,7 +184,11 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
 
 /** Who hears nothing claims nothing. Who hears no member claims only where the link shows that it is not this node that is cut off. */
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
-  if (!desk.quorum.alone) return !desk.isDeaf();
+  if (!desk.quorum.alone) {
+    if (desk.now >= desk.reunionUntil) return !desk.isDeaf();
+    desk.due.set(record, desk.reunionUntil);
+    return false;
+  }
   const named = record.wanted?.candidates.find(({ node }) => node === desk.config.node)?.interfaces ?? [];
   const from = desk.reach.serving(record.address, named).map((name) => desk.solitude.trustedFrom(name));
   const earliest = Math.min(...from, Number.POSITIVE_INFINITY);
