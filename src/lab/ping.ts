@@ -62,8 +62,8 @@ function readAnswer(line: string): Answer | undefined {
   return at === undefined ? undefined : { at: Number(at) * 1000, sequence: Number(sequence) };
 }
 
-/** The very last one may still have been on its way when the ping was ended. `ping` counts its sequence up to 65535. */
-export function pingResult(answers: readonly Answer[], transmitted: number): PingResult {
+/** The very last one may still have been on its way when the ping was ended. */
+function pingResult(answers: readonly Answer[], transmitted: number): PingResult {
   const answered = new Set(answers.map(({ sequence }) => sequence));
   const sent = answered.has(transmitted) ? transmitted : transmitted - 1;
   let gap = answers.length < 2 ? Number.POSITIVE_INFINITY : 0;

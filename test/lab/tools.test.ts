@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seconds } from '../../src/base/clock.ts';
+import { ms, seconds } from '../../src/base/clock.ts';
 import { type Capture, type Sighting, startCapture } from '../../src/lab/capture.ts';
 import type { Feed } from '../../src/lab/feed.ts';
 import { type HttpClient, startHttpClient } from '../../src/lab/http-client.ts';
 import { Lab } from '../../src/lab/lab.ts';
 import { type NeighbourEvent, watchNeighbours } from '../../src/lab/neighbours.ts';
+import { startPing } from '../../src/lab/ping.ts';
 import { lanMac, lanPlan } from '../../src/lab/plan.ts';
 import { startTool } from '../../src/lab/tool-process.ts';
 import { privateTree, skipNote } from '../support/lab.ts';
@@ -65,6 +66,24 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
       ok: false,
       text: expect.stringContaining('ECONNREFUSED'),
     });
+  });
+
+  it('a ping: nothing is lost while nothing happens, and what is lost is counted', async () => {
+    const quiet = await startPing(lab, 'client', '192.0.2.11', ms(5));
+    await quiet.answered();
+    expect(await quiet.stop()).toMatchObject({ lost: 0, gap: expect.any(Number) });
+    const ping = await startPing(lab, 'client', '192.0.2.11', ms(5));
+    await lab.nft(
+      'server',
+      'table inet deaf { chain input { type filter hook input priority 0; icmp type echo-request drop\n}\n}\n',
+    );
+    await lab.run('server', ['sleep', '0.2']);
+    await lab.nft('server', 'delete table inet deaf\n');
+    await ping.answered();
+    const { sent, lost, gap } = await ping.stop();
+    expect(gap).toBeGreaterThanOrEqual(200);
+    expect(lost).toBeGreaterThan(0);
+    expect(lost).toBeLessThan(sent);
   });
 
   it('a tool that cannot start: its own complaint', async () => {

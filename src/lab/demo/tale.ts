@@ -1,5 +1,5 @@
 import { type Milliseconds, ms, seconds, systemClock } from '../../base/clock.ts';
-import { formatMs, type Progress } from '../../terminal/progress.ts';
+import type { Progress } from '../../terminal/progress.ts';
 import type { Sighting } from '../capture.ts';
 import type { PingResult } from '../ping.ts';
 import type { Cluster } from './cluster.ts';
@@ -29,8 +29,10 @@ export function measured({ promises }: Tale, key: PromiseKey, value: number): nu
   return value;
 }
 
-export function pingText(address: string, { sent, lost, gap }: PingResult): string {
-  return `a ping of ${address} every 5 ms: ${lost} of ${sent} lost, longest gap ${formatMs(gap)}`;
+/** What the client's ping saw, held against a promise of its gap where there is one. */
+export function tellPing(tale: Tale, { sent, lost, gap }: PingResult, key?: PromiseKey): void {
+  if (key !== undefined) measured(tale, key, gap);
+  tale.progress.line('client', `a ping every 5 ms: ${lost} of ${sent} lost, longest gap`, gap);
 }
 
 /** A frame of node-a about that address, seen by the capture in the client. */

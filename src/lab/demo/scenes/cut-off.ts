@@ -2,7 +2,7 @@ import { machineTime, ms } from '../../../base/clock.ts';
 import { holdingsText, VIPS } from '../cluster.ts';
 import { WEB4 } from '../manifests.ts';
 import { stepFailed } from '../promises.ts';
-import { measured, pause, pingText, type Tale } from '../tale.ts';
+import { measured, pause, type Tale, tellPing } from '../tale.ts';
 import { NODES, nodeMac, OTHER_SWITCH } from '../world.ts';
 
 /** The switch falls in two, and no link goes down: on one side the holder and the host `rival`, on the other all others. */
@@ -23,7 +23,7 @@ export async function cutOff(tale: Tale): Promise<void> {
   });
   for (const { node, address, term, at } of done.taken)
     progress.line(node, `claims ${address} (term ${term}) on its side`, at - done.at);
-  progress.line('client', pingText(WEB4, ping), measured(tale, 'cutGap', ping.gap));
+  tellPing(tale, ping, 'cutGap');
   await lab.run('rival', ['ping', '-c', '1', '-W', '2', WEB4]);
   const entry = await lab.run('rival', ['ip', 'neigh', 'show', 'to', WEB4]);
   if (!entry.includes(nodeMac(holder))) throw stepFailed(`on the other side ${WEB4} is not at ${holder}: ${entry}`);
@@ -51,5 +51,5 @@ export async function cutOff(tale: Tale): Promise<void> {
     measured(tale, 'healed', Math.max(0, ...late)),
   );
   progress.line('speakers', holdingsText(healed.after));
-  progress.line('client', pingText(WEB4, through));
+  tellPing(tale, through);
 }

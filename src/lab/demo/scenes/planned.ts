@@ -1,7 +1,7 @@
 import { ms } from '../../../base/clock.ts';
 import { holdingsText, movedBetween } from '../cluster.ts';
 import { WEB4 } from '../manifests.ts';
-import { pause, pingText, type Tale } from '../tale.ts';
+import { pause, type Tale, tellPing } from '../tale.ts';
 import { NODES } from '../world.ts';
 
 export async function drain(tale: Tale): Promise<void> {
@@ -23,7 +23,7 @@ export async function drain(tale: Tale): Promise<void> {
   promises.measured('undrainMoves', moved);
   progress.line('speakers', `${moved} addresses moved back`);
   promises.measured('drainLost', ping.lost);
-  progress.line('client', pingText(WEB4, ping));
+  tellPing(tale, ping);
 }
 
 export async function move(tale: Tale): Promise<void> {
@@ -39,7 +39,7 @@ export async function move(tale: Tale): Promise<void> {
   progress.line('clarion', lastLine(done.said));
   progress.line('speakers', holdingsText(done.after));
   promises.measured('moveLost', ping.lost);
-  progress.line('client', pingText(WEB4, ping));
+  tellPing(tale, ping);
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';

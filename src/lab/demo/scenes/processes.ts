@@ -1,22 +1,20 @@
 import { machineTime, ms } from '../../../base/clock.ts';
-import { holdingsText, movedBetween } from '../cluster.ts';
+import { holdingsText } from '../cluster.ts';
 import { WEB4 } from '../manifests.ts';
 import { type PromiseKey, stepFailed } from '../promises.ts';
-import { measured, pause, pingText, type Tale } from '../tale.ts';
+import { measured, pause, type Tale, tellPing } from '../tale.ts';
+import { returns } from './returns.ts';
 
 /** The kernel goes on forwarding, so a client notices next to nothing; but nobody answers who-has until another takes over. */
 export async function kill(tale: Tale): Promise<void> {
-  const { progress, cluster, promises } = tale;
+  const { progress, cluster } = tale;
   const holder = await cluster.holderOf(WEB4);
   progress.scene('A speaker is killed', `SIGKILL on ${holder}, which holds ${WEB4}`);
   await lose(tale, holder, 'SIGKILL', 'killTaken', 'killGap');
   await cluster.speaker(holder).ended();
-  const others = [...(await cluster.settled(cluster.runningNodes()))];
-  await cluster.startSpeaker(holder);
-  const after = await cluster.settled();
-  const moved = movedBetween(others, after);
-  promises.measured('restartMoves', moved);
-  progress.line(holder, `its speaker is started again: ${moved} addresses moved; ${holdingsText(after)}`);
+  const others = await cluster.settled(cluster.runningNodes());
+  progress.line(holder, 'its speaker is started again');
+  await returns(tale, holder, others, () => cluster.startSpeaker(holder), 'restartMoves');
 }
 
 export async function freeze(tale: Tale): Promise<void> {
@@ -59,7 +57,7 @@ async function lose(
   });
   for (const { node, address, term, at } of done.claims)
     progress.line(node, `claims ${address} (term ${term}) and announces it`, measured(tale, taken, at - done.at));
-  progress.line('client', pingText(WEB4, ping), measured(tale, gap, ping.gap));
+  tellPing(tale, ping, gap);
   return held;
 }
 
@@ -76,5 +74,5 @@ export async function terminate(tale: Tale): Promise<void> {
   progress.line(holder, 'hands over, says goodbye, ends with exit code 0', done.took);
   progress.line('speakers', holdingsText(await cluster.settled(cluster.runningNodes())));
   promises.measured('stopLost', ping.lost);
-  progress.line('client', pingText(WEB4, ping));
+  tellPing(tale, ping);
 }
