@@ -20,6 +20,8 @@ export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
 /** A holder announces again after a foreign burst no more often than this. */
 const BURST_INTERVAL = ms(1000);
 const LISTEN_AGAIN = ms(20);
+/** Half or fewer were heard and another comes back, or this process is new: so long until all have had their say. */
+export const REUNION = ms(500);
 /** Weak claims are looked at when no member came or went for so long: longer than the deaths of one side of a partition are apart. */
 export const STRENGTHEN_AFTER = ms(1500);
 
@@ -76,6 +78,8 @@ export class Desk {
 
   /** Those who come back tell one after the other what they hold: until then nothing that seems free is taken. */
   reunionUntil = ms(0);
+  /** Until then who made a claim may only not have been met yet. */
+  metBy = ms(0);
 
   /** Takes nothing: it stops, or only watches. */
   get closed(): boolean {
@@ -156,7 +160,9 @@ export class Desk {
 
   tellFacts(to: Receiver): void {
     const facts = { ...this.facts, draining: this.closed, apiViewAge: this.apiViewAge() };
-    this.outbox.message(to, { kind: 'facts', settled: this.phase === 'settled', strong: !this.quorum.weak, facts });
+    const sequence = this.nextSequence();
+    const settled = this.phase === 'settled';
+    this.outbox.message(to, { kind: 'facts', sequence, settled, strong: !this.quorum.weak, facts });
   }
 
   apiViewAge(of: Pick<Peer, 'facts' | 'factsAt'> = this): Milliseconds {

@@ -4,7 +4,7 @@ import type { IpAddress } from '../base/ip-address.ts';
 import type { Member } from '../membership/member.ts';
 import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
-import { type Chore, Desk, STRENGTHEN_AFTER, stateOf } from './desk.ts';
+import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
 import { Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
@@ -18,8 +18,6 @@ import { grantRequests, takeChecked, takeOffers } from './taking.ts';
 import { planRebalance, rebalance, strengthen } from './upkeep.ts';
 import { decodeMessage, type Message } from './wire/message.ts';
 
-/** Half or fewer were heard and another one comes back: so long until the rest has had its say. */
-const REUNION = ms(500);
 /** The membership was quiet for so long: those who are there are all. */
 const AGREE_AFTER = seconds(5);
 
@@ -216,6 +214,8 @@ export class Election {
     const desk = this.#desk;
     switch (message.kind) {
       case 'facts': {
+        if (message.sequence <= from.factsSequence) return;
+        from.factsSequence = message.sequence;
         learnFacts(from, message.facts, desk.now);
         from.settled = message.settled;
         from.strong = message.strong;

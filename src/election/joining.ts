@@ -1,6 +1,6 @@
 import { ms, seconds } from '../base/clock.ts';
 import { type Claim, EMPTY_DIGEST, sameDigest } from './claim.ts';
-import type { Desk } from './desk.ts';
+import { type Desk, REUNION } from './desk.ts';
 import { hearClaim, tellOwn } from './merging.ts';
 import { EVERYBODY, inParts } from './outbox.ts';
 import { Parts } from './parts.ts';
@@ -92,7 +92,12 @@ export class Joining {
     for (const claim of claims) hearClaim(desk, claim, 0);
     if (standing === 'void') this.void(desk);
     if (!this.#parts.complete(from.instance, part)) return;
-    this.#settle(desk, 'table', strong);
+    if (standing !== 'asleep') this.#settle(desk, 'table', strong);
+    else {
+      // Where all have slept, nobody has claimed anything meanwhile.
+      from.settled = false;
+      if (desk.peers.living().every(({ settled }) => !settled)) this.#settle(desk, 'time', true);
+    }
   }
 
   /** We were declared dead while we slept: what we held is not ours any more. */
@@ -110,6 +115,8 @@ export class Joining {
     desk.due.delete('settle');
     desk.due.delete('ask');
     if (phase === 'starting') {
+      // The table tells of claims whose makers are not met yet, and not met is not dead.
+      if (by === 'table') desk.metBy = ms(desk.now + REUNION);
       const unsure = by === 'time' && desk.peers.living().length === 0;
       desk.quorum.begin(amongStrong && !unsure);
       desk.emit({ kind: 'notice', notice: { kind: 'settled', by } });
@@ -123,11 +130,11 @@ export class Joining {
 }
 
 export function answerAsk(desk: Desk, from: Peer, { asleep, digest }: Extract<Message, { kind: 'ask' }>): void {
-  if (desk.phase !== 'settled') return;
+  if (desk.phase !== 'settled' && (desk.phase !== 'waking' || asleep === 0)) return;
   const { diedAt, instance, node } = from;
   const died = asleep > 0 && diedAt !== undefined && desk.now - diedAt <= asleep + SLACK;
-  const known = asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
-  const standing = died ? 'void' : known ? 'confirmed' : 'joining';
+  const known = desk.phase === 'settled' && asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
+  const standing = died ? 'void' : known ? 'confirmed' : desk.phase === 'waking' ? 'asleep' : 'joining';
   const claims: Claim[] = [];
   if (!known)
     for (const record of desk.table.records())

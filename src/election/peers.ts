@@ -10,6 +10,8 @@ export interface Peer {
   /** Of its last message of facts; undefined: none yet, so nobody knows what it can do. */
   facts: Facts | undefined;
   factsAt: Milliseconds;
+  /** Of the newest facts: older ones may come later. */
+  factsSequence: number;
   reach: Reachable;
   settled: boolean;
   strong: boolean;
@@ -61,6 +63,7 @@ export class Peers {
       living: isMember(member),
       facts: undefined,
       factsAt: now,
+      factsSequence: 0,
       reach: NOTHING,
       settled: false,
       strong: false,

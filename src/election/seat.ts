@@ -185,8 +185,9 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
 /** Who hears nothing claims nothing. Who hears no member claims only where the link shows that it is not this node that is cut off. */
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
   if (!desk.quorum.alone) {
-    if (desk.now >= desk.reunionUntil) return !desk.isDeaf();
-    desk.due.set(record, desk.reunionUntil);
+    const until = causeOf(desk, record) === 'failover' ? Math.max(desk.reunionUntil, desk.metBy) : desk.reunionUntil;
+    if (desk.now >= until) return !desk.isDeaf();
+    desk.due.set(record, ms(until));
     return false;
   }
   const named = record.wanted?.candidates.find(({ node }) => node === desk.config.node)?.interfaces ?? [];

@@ -88,6 +88,9 @@ describe('the start', () => {
     rig.facts('b', factsWith(cable(2)), true);
     rig.take();
     rig.hear('b', { kind: 'table', part: part(), standing: 'joining', strong: true, claims: [claim('c', NUMBER, 12)] });
+    // c may only not have been met yet.
+    expect(rig.election.state(vip(NUMBER))?.holder).toBeUndefined();
+    rig.wait(500);
     expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 13 });
   });
 
@@ -184,6 +187,19 @@ describe('6: waking', () => {
     expect(rig.taken('hold')).toEqual([]);
   });
 
+  test('where all have slept, each goes on when it knows', () => {
+    const rig = sleeper();
+    rig.take();
+    rig.hear('b', { kind: 'ask', asleep: 300, digest: EMPTY_DIGEST });
+    expect(rig.said('table')).toMatchObject([{ to: ['b'], message: { standing: 'asleep' } }]);
+    for (const node of ['b', 'c']) {
+      expect(rig.election.progress().phase).toBe('waking');
+      rig.hear(node, { kind: 'table', part: part(), standing: 'asleep', strong: true, claims: [] });
+    }
+    expect(ended(rig)).toEqual(['unmute']);
+    expect(rig.election.progress()).toMatchObject({ holding: 1 });
+  });
+
   test('with nobody to ask it keeps what it held, after the settle time', () => {
     const rig = sleeper();
     for (const node of ['b', 'c']) rig.member(node, 'dead');
@@ -252,6 +268,16 @@ describe('tables that differ', () => {
     rig.hear('c', { kind: 'table', part: part(), standing: 'joining', strong: true, claims: old });
     expect(rig.election.state(vip(1))?.holder).toBeUndefined();
     expect(rig.election.state(vip(2))?.holder).toBeUndefined();
+  });
+
+  test('facts that come late do not replace newer ones', () => {
+    const rig = new Rig('a').settle(['b', 'c']);
+    const number = ranked('b');
+    const said = { kind: 'facts', settled: true, strong: true } as const;
+    rig.hear('b', { ...said, sequence: 20, facts: factsWith(cable(2)) });
+    rig.hear('b', { ...said, sequence: 19, facts: factsWith(cable(2, { up: false })) });
+    rig.step({ kind: 'addresses', set: [wanted(vip(number), NODES)], remove: [] });
+    expect(rig.taken('hold')).toEqual([]);
   });
 
   test('an unreadable payload is a notice', () => {

@@ -59,6 +59,7 @@ export class Rig {
   deaf = false;
   effects: ElectionEffect[] = [];
   #due: Milliseconds | undefined;
+  #sequence = 0;
 
   constructor(node: string, more: Partial<ElectionConfig> = {}) {
     this.node = node;
@@ -114,7 +115,7 @@ export class Rig {
   }
 
   facts(node: string, facts: Facts, settled = true): void {
-    this.hear(node, { kind: 'facts', settled, strong: true, facts });
+    this.hear(node, { kind: 'facts', sequence: ++this.#sequence, settled, strong: true, facts });
   }
 
   hear(node: string, message: Message, start = 0): readonly ElectionEffect[] {

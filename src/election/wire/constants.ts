@@ -19,8 +19,8 @@ export const KINDS = {
   requests: 11,
 } as const;
 
-/** How the one who asked for the table stands with the one who answers. */
-export const STANDINGS = ['joining', 'confirmed', 'void'] as const;
+/** How the one who asked for the table stands with the one who answers; `asleep`: who answers has slept too, and asks itself. */
+export const STANDINGS = ['joining', 'confirmed', 'void', 'asleep'] as const;
 
 /** Bits of a claim's first octet. */
 export const IPV6 = 1;

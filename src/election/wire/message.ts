@@ -33,7 +33,13 @@ import {
  */
 export type Message =
   /** `strong`: hears more than half of the members it agreed with. */
-  | { readonly kind: 'facts'; readonly settled: boolean; readonly strong: boolean; readonly facts: Facts }
+  | {
+      readonly kind: 'facts';
+      readonly sequence: number;
+      readonly settled: boolean;
+      readonly strong: boolean;
+      readonly facts: Facts;
+    }
   /** Wants the table: at the start, or (`asleep` > 0, in ms) after a pause, with the digest of its own claims. */
   | { readonly kind: 'ask'; readonly asleep: number; readonly digest: Digest }
   /** The answer, in parts. All claims that are known; none when `confirmed`. */
@@ -59,7 +65,7 @@ export type Message =
   /** Hand these over to me: your view of the API is old, and by mine you may not hold them. */
   | { readonly kind: 'requests'; readonly requests: readonly AddressTerm[] };
 
-/** `sequence` grows with all that a process says of its claims, and names a list that comes in parts. */
+/** `sequence` grows with all that a process says of itself and its claims, and names a list that comes in parts. */
 export interface Part {
   readonly sequence: number;
   readonly index: number;
@@ -70,7 +76,7 @@ export function encodeMessage(message: Message): Uint8Array {
   const writer = new ByteWriter(256).uint8(VERSION).uint8(KINDS[message.kind]);
   switch (message.kind) {
     case 'facts':
-      writer.uint8(factsFlags(message.facts, message.settled, message.strong));
+      writer.uint32(message.sequence).uint8(factsFlags(message.facts, message.settled, message.strong));
       writeFacts(writer, message.facts);
       break;
     case 'ask':
@@ -127,9 +133,11 @@ export function decodeMessage(bytes: Uint8Array): Decoded<Message | 'unknown', s
 function readMessage(reader: ByteReader): Message | 'unknown' | undefined {
   switch (reader.uint8()) {
     case KINDS.facts: {
+      const sequence = reader.uint32();
       const flags = reader.uint8();
       const facts = readFacts(reader, flags);
-      return facts && { kind: 'facts', settled: (flags & SETTLED) !== 0, strong: (flags & STRONG) !== 0, facts };
+      const [settled, strong] = [(flags & SETTLED) !== 0, (flags & STRONG) !== 0];
+      return facts && { kind: 'facts', sequence, settled, strong, facts };
     }
     case KINDS.ask:
       return { kind: 'ask', asleep: ms(reader.uint32()), digest: readDigest(reader) };
