@@ -42,6 +42,9 @@ export class Invariants {
   /** 2 and 4: in each group that hears itself, every address that can be served is, by one, and all say the same. */
   checkCalm(): void {
     for (const group of this.#groups()) {
+      for (const { node, election } of group)
+        if (election.progress().phase !== 'settled' && election.progress().phase !== 'stopped')
+          this.#fail(`2: ${node} is still ${election.progress().phase}`);
       for (const truth of this.world.truths.values()) this.#checkAddress(group, truth);
     }
   }
@@ -79,7 +82,9 @@ export class Invariants {
   unmuted(speaker: Speaker): void {
     const { now } = this.world.time;
     const others = this.world.names.filter(
-      (name) => now - (this.#connected.get(pair(name, speaker.node)) ?? now) > LONG_ENOUGH_TO_ANSWER,
+      (name) =>
+        this.world.speakers.get(name)?.election.progress().phase === 'settled' &&
+        now - (this.#connected.get(pair(name, speaker.node)) ?? now) > LONG_ENOUGH_TO_ANSWER,
     );
     if (!speaker.askedSince && others.length > 0)
       this.#fail(`6: ${speaker.node} woke, was told nothing and goes on, but ${others.join(', ')} would have told it`);
