@@ -138,7 +138,8 @@ export class Cluster {
       await ping.answered();
       return { done, ping: await ping.stop() };
     } catch (thrown) {
-      await ping.stop();
+      // What went wrong first is what is told.
+      await ping.stop().catch(() => {});
       throw thrown;
     }
   }
