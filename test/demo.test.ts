@@ -19,7 +19,10 @@ describe.skipIf(!privateTree.inside)(`clarion demo${skipNote}`, () => {
 
   function demo(...options: string[]): { child: ChildProcess; output: Feed<string> } {
     expect(existsSync(program), 'the bundle is missing: npm run build').toBe(true);
-    const child = spawn(process.execPath, [program, 'demo', ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [program, 'demo', ...options], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, [MARK]: 'demo.test' },
+    });
     started.push(child);
     const output = new Feed<string>();
     for (const stream of [child.stdout, child.stderr])
@@ -46,13 +49,12 @@ describe.skipIf(!privateTree.inside)(`clarion demo${skipNote}`, () => {
     { signal: 'SIGINT', code: 130 },
     { signal: 'SIGTERM', code: 143 },
   ] as const)('ends at $signal with $code and leaves no process behind', async ({ signal, code }) => {
-    const before = ourProcesses();
     const { child, output } = demo();
     await output.first('the demo is in its second scene', 0, seconds(20), (text) => text.includes('A Service asks'));
-    expect(ourProcesses().length).toBeGreaterThan(before.length);
+    expect(ourProcesses().length).toBeGreaterThan(1);
     child.kill(signal);
     expect(await ended(child)).toBe(code);
-    await expect.poll(() => ourProcesses().filter((pid) => !before.includes(pid)), { timeout: 5000 }).toEqual([]);
+    await expect.poll(ourProcesses, { timeout: 5000 }).toEqual([]);
     expect(output.since(0).join('')).not.toContain('\u001b[');
   });
 });
@@ -60,12 +62,14 @@ describe.skipIf(!privateTree.inside)(`clarion demo${skipNote}`, () => {
 /** A machine that stalls a speaker for a quarter of a second fails it over, whatever the scene is about. */
 const HANG_ON_SPEED = new Set(['returnMoves', 'restartMoves', 'undrainMoves']);
 
-/** Pids of everything that runs from the bundle's folder. */
+/** Inherited by everything that the demo starts, and by nothing that another test starts at the same time. */
+const MARK = 'CLARION_TEST_OF';
+
+/** Pids of the demo that this file started and of all that it started. */
 function ourProcesses(): string[] {
-  const folder = fileURLToPath(new URL('../dist/', import.meta.url));
   return readdirSync('/proc').filter((pid) => {
     try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`${MARK}=demo.test`);
     } catch {
       return false;
     }
