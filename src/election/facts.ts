@@ -54,12 +54,21 @@ interface Reach {
 export class Reachable {
   readonly #interfaces: readonly Reach[];
 
+  /** Down now. An address of their subnets belongs there, so nothing is guessed for it. */
+  readonly #down: readonly Reach[];
+
   constructor(interfaces: readonly FactInterface[]) {
     this.#interfaces = interfaces.filter(({ up }) => up).map(reachOf);
+    this.#down = interfaces.filter(({ up }) => !up).map(reachOf);
   }
 
   /** `named`: by the configuration, for this node; empty: by subnet. */
   fitness(address: IpAddress, named: readonly string[]): Fitness {
+    const best = this.#best(address, named);
+    return best === 'guess' && this.#down.some((link) => covers(link, address, named)) ? 'none' : best;
+  }
+
+  #best(address: IpAddress, named: readonly string[]): Fitness {
     let best: Fitness = 'none';
     for (const link of this.#interfaces) {
       const fitness = fitnessOf(link, address, named);
@@ -77,16 +86,13 @@ export class Reachable {
   }
 }
 
-function fitnessOf(
-  { name, alive, physical, ipv6, ranges }: Reach,
-  address: IpAddress,
-  named: readonly string[],
-): Fitness {
-  const { family, value } = address;
-  const covers =
-    named.length > 0 ? named.includes(name) : ranges[family].some(({ first, last }) => first <= value && value <= last);
-  if (covers) return alive ? 'covers' : 'cut';
-  return named.length === 0 && physical && alive && (family === 'ipv4' || ipv6) ? 'guess' : 'none';
+const covers = ({ name, ranges }: Reach, { family, value }: IpAddress, named: readonly string[]): boolean =>
+  named.length > 0 ? named.includes(name) : ranges[family].some(({ first, last }) => first <= value && value <= last);
+
+function fitnessOf(link: Reach, address: IpAddress, named: readonly string[]): Fitness {
+  const { alive, physical, ipv6 } = link;
+  if (covers(link, address, named)) return alive ? 'covers' : 'cut';
+  return named.length === 0 && physical && alive && (address.family === 'ipv4' || ipv6) ? 'guess' : 'none';
 }
 
 /** Host routes cover nothing but themselves, and every interface has fe80::/64: neither says where an address belongs. */

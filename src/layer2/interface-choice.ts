@@ -28,13 +28,18 @@ export const isPhysical = (name: string): boolean => !NOT_PHYSICAL.test(name);
  * Up, able to broadcast, with a MAC, and not the port of a bridge or bond. `only` (the command line's --interface) is the
  * widest set that may ever be used; undefined: no restriction.
  */
-export function usableInterfaces(
+export const usableInterfaces = (
+  interfaces: readonly NetworkInterface[],
+  only: readonly string[] | undefined,
+): readonly UsableInterface[] => fittingInterfaces(interfaces, only).filter(({ up }) => up);
+
+/** The same, those that are down included. */
+export function fittingInterfaces(
   interfaces: readonly NetworkInterface[],
   only: readonly string[] | undefined,
 ): readonly UsableInterface[] {
   return interfaces.filter(
     (link): link is UsableInterface =>
-      link.up &&
       link.broadcast &&
       !link.loopback &&
       link.master === undefined &&

@@ -1,6 +1,6 @@
 import type { Milliseconds } from '../base/clock.ts';
 import type { FactInterface, Facts } from '../election/facts.ts';
-import { isPhysical, usableInterfaces } from '../layer2/interface-choice.ts';
+import { fittingInterfaces, isPhysical } from '../layer2/interface-choice.ts';
 import type { NetworkInterface } from '../network/ports.ts';
 
 /** What only this node knows of itself, for the election of every member. `only`: the command line's --interface. */
@@ -11,7 +11,7 @@ export function ownFacts(
 ): Facts {
   return {
     ...rest,
-    interfaces: usableInterfaces(interfaces, only).map(
+    interfaces: fittingInterfaces(interfaces, only).map(
       (link): FactInterface => ({
         name: link.name,
         mac: link.mac,
