@@ -1,12 +1,9 @@
-import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import { DueQueue } from '../base/due-queue.ts';
 import { environmentError } from '../base/errors.ts';
 import type { IpAddress, IpFamily } from '../base/ip-address.ts';
-import type { Logger } from '../base/logger.ts';
-import type { MacAddress } from '../base/mac-address.ts';
-import type { Random } from '../base/random.ts';
 import type { Layer2Settings } from '../config/config.ts';
-import type { InterfaceWatch, Network, NetworkInterface } from '../network/ports.ts';
+import type { InterfaceWatch, NetworkInterface } from '../network/ports.ts';
 import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConflict, stepConflict } from './conflict.ts';
 import { type Layer2Counters, zeroCounters } from './counters.ts';
 import { GratuitousSchedule } from './gratuitous.ts';
@@ -24,6 +21,7 @@ import {
 } from './held.ts';
 import type { LinkDriver } from './link/driver.ts';
 import { LinkSet } from './link/link-set.ts';
+import type { Layer2Options } from './options.ts';
 import { logReports } from './report-log.ts';
 import type { Layer2AddressReport, Layer2Entry } from './table.ts';
 
@@ -39,21 +37,6 @@ export type { Layer2Counters } from './counters.ts';
  * Missing: who holds an address is decided before (election); nothing is sent when an address is given up.
  * Standards: RFC 826, RFC 5227, RFC 4861, RFC 4862.
  */
-export interface Layer2Options {
-  readonly network: Network;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** The addresses whose state changed; called within `apply`, and whenever something happens on a link. */
-  readonly onReport: (changed: readonly Layer2AddressReport[]) => void;
-  /**
-   * A machine that speaks for an address of ours: `friend` if it is one of us (the election settles that, and a defence would
-   * only make neighbours change their minds twice), else a rival. Undefined: everybody else is a rival.
-   */
-  readonly judgeRival?: ((address: IpAddress, mac: MacAddress) => 'friend' | 'rival') | undefined;
-  /** Use no others; undefined: all that are fit for it. */
-  readonly interfaces?: readonly string[];
-}
 
 /** So many frames are sent before anything received is looked at. */
 const SEND_AT_ONCE = 100;
@@ -109,6 +92,17 @@ export class Layer2 {
     const wanted = new Set<Held>();
     for (const entry of entries) wanted.add(this.#applyEntry(entry));
     for (const held of this.#all()) if (!wanted.has(held)) this.#remove(held);
+    this.#settle();
+  }
+
+  /** What changed of the table; everything else stays. Costs what changed, where `apply` costs the table. */
+  change(set: readonly Layer2Entry[], remove: readonly IpAddress[]): void {
+    if (this.#state === 'stopped') return;
+    for (const { family, value } of remove) {
+      const held = this.#held[family].get(value);
+      if (held !== undefined) this.#remove(held);
+    }
+    for (const entry of set) this.#applyEntry(entry);
     this.#settle();
   }
 

@@ -5,11 +5,17 @@ import type { Layer2Entry } from '../layer2/table.ts';
  * What the election has this node do, as the table of layer 2. While muted (a pause is not cleared up yet) the table is
  * empty; what was held before is answered for again without a probe, since nobody else had a right to it meanwhile.
  */
+export type DutyChange =
+  | { readonly kind: 'whole'; readonly entries: readonly Layer2Entry[] }
+  | { readonly kind: 'part'; readonly set: readonly Layer2Entry[]; readonly remove: readonly IpAddress[] };
+
 export class Duties {
   readonly #entries = new Map<string, Layer2Entry>();
   readonly #interfacesOf: (address: IpAddress) => readonly string[];
+  /** Set or released since the last `take`. */
+  readonly #touched = new Map<string, IpAddress>();
   #muted = false;
-  #changed = false;
+  #whole = false;
 
   constructor(interfacesOf: (address: IpAddress) => readonly string[]) {
     this.#interfacesOf = interfacesOf;
@@ -17,8 +23,9 @@ export class Duties {
 
   /** `probe`: look for a conflict before it is announced for the first time. */
   set(address: IpAddress, state: Layer2Entry['state'], probe: boolean): void {
-    this.#entries.set(formatIpAddress(address), { address, state, probe, interfaces: this.#interfacesOf(address) });
-    this.#changed = true;
+    const key = formatIpAddress(address);
+    this.#entries.set(key, { address, state, probe, interfaces: this.#interfacesOf(address) });
+    this.#touched.set(key, address);
   }
 
   /** The configuration may name other interfaces for it now. */
@@ -28,12 +35,13 @@ export class Duties {
   }
 
   release(address: IpAddress): void {
-    this.#changed = this.#entries.delete(formatIpAddress(address)) || this.#changed;
+    const key = formatIpAddress(address);
+    if (this.#entries.delete(key)) this.#touched.set(key, address);
   }
 
   mute(muted: boolean): void {
     this.#muted = muted;
-    this.#changed = true;
+    this.#whole = true;
     if (!muted) for (const [key, entry] of this.#entries) this.#entries.set(key, { ...entry, probe: false });
   }
 
@@ -41,13 +49,23 @@ export class Duties {
     return this.#entries.has(formatIpAddress(address));
   }
 
-  /** The whole table if anything changed since the last call. */
-  take(): readonly Layer2Entry[] | undefined {
-    return this.#changed ? this.all() : undefined;
+  /** What layer 2 is to be told since the last call; undefined: nothing. */
+  take(): DutyChange | undefined {
+    if (this.#whole) return { kind: 'whole', entries: this.all() };
+    if (this.#touched.size === 0 || this.#muted) return undefined;
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    return {
+      kind: 'part',
+      set: touched.flatMap(([key]) => this.#entries.get(key) ?? []),
+      remove: touched.flatMap(([key, address]) => (this.#entries.has(key) ? [] : [address])),
+    };
   }
 
+  /** The whole table, which is empty while muted. */
   all(): readonly Layer2Entry[] {
-    this.#changed = false;
+    this.#whole = false;
+    this.#touched.clear();
     return this.#muted ? [] : [...this.#entries.values()];
   }
 }

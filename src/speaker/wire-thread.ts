@@ -314,8 +314,10 @@ export class Wire {
   }
 
   #applyDuties(): void {
-    const entries = this.#settings === undefined ? undefined : this.#duties.take();
-    if (entries !== undefined && this.#settings !== undefined) this.#layer2.apply(entries, this.#settings);
+    if (this.#settings === undefined) return;
+    const change = this.#duties.take();
+    if (change?.kind === 'whole') this.#layer2.apply(change.entries, this.#settings);
+    if (change?.kind === 'part') this.#layer2.change(change.set, change.remove);
   }
 
   #judgeRival(address: IpAddress, mac: string): 'friend' | 'rival' {
