@@ -6,7 +6,7 @@ import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
 import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
-import { Reachable } from './facts.ts';
+import { type Facts, Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
 import { answerAsk, Joining } from './joining.ts';
 import { answerClaim, check, hearCheck, hearClaims, hearOwn, hearTerms, tellOwn } from './merging.ts';
@@ -103,6 +103,7 @@ export class Election {
         return;
       }
       case 'own-facts':
+        this.#linksChanged(event.facts);
         desk.facts = event.facts;
         desk.factsAt = event.now;
         desk.solitude.heard(event.heard, event.now);
@@ -151,6 +152,16 @@ export class Election {
       default:
         unreachable(event);
     }
+  }
+
+  /** While a link was gone others may have taken what it served, and thought us dead, so they have not told us. */
+  #linksChanged(next: Facts): void {
+    const desk = this.#desk;
+    const wasUp = new Set(desk.facts.interfaces.flatMap(({ name, up }) => (up ? [name] : [])));
+    const returned = next.interfaces.filter(({ name, up }) => up && !wasUp.has(name));
+    if (desk.phase !== 'settled' || returned.length === 0) return;
+    for (const { name } of returned) desk.solitude.linkReturned(name, desk.now);
+    if (desk.peers.living().length > 0) desk.reunionUntil = ms(desk.now + REUNION);
   }
 
   #want(record: AddressRecord, wanted: AddressRecord['wanted']): void {

@@ -11,6 +11,8 @@ const AT_ONCE = ms(500);
 export class Solitude {
   readonly #patience: Milliseconds;
   #since: Milliseconds | undefined;
+  /** Interfaces that were gone, with the time of their return: what is heard there first says only that they are back. */
+  readonly #returned = new Map<string, Milliseconds>();
   /** Interfaces, with the time from which they show that others are gone. */
   readonly #trusted = new Map<string, Milliseconds>();
 
@@ -26,11 +28,19 @@ export class Solitude {
     return alone;
   }
 
+  linkReturned(name: string, now: Milliseconds): void {
+    this.#returned.set(name, now);
+    this.#trusted.delete(name);
+  }
+
   heard(interfaces: ReadonlySet<string>, now: Milliseconds): void {
     if (this.#since === undefined) return;
     for (const name of this.#trusted.keys()) if (!interfaces.has(name)) this.#trusted.delete(name);
-    const from = now - this.#since <= AT_ONCE ? now : ms(now + this.#patience);
-    for (const name of interfaces) if (!this.#trusted.has(name)) this.#trusted.set(name, from);
+    const since = this.#since;
+    const works = (name: string): boolean =>
+      now - since <= AT_ONCE && (this.#returned.get(name) ?? Number.NEGATIVE_INFINITY) < since - this.#patience;
+    for (const name of interfaces)
+      if (!this.#trusted.has(name)) this.#trusted.set(name, works(name) ? now : ms(now + this.#patience));
   }
 
   /** Infinite: not as things are. */
