@@ -113,3 +113,13 @@ export interface HolderState {
   /** Of the clock of this node: when the node became holder, as far as this process knows. */
   readonly since: Milliseconds;
 }
+
+/** For status, and for the progress of drain and stop. */
+export interface ElectionProgress {
+  readonly phase: 'starting' | 'settled' | 'waking' | 'stopped';
+  readonly holding: number;
+  /** Of those, served here only until somebody takes them. */
+  readonly handingOver: number;
+  /** Half or fewer of the members are heard. */
+  readonly weak: boolean;
+}

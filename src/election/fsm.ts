@@ -5,7 +5,7 @@ import type { Member } from '../membership/member.ts';
 import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
 import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
-import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
+import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent, ElectionProgress } from './events.ts';
 import { type Facts, Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
 import { answerAsk, Joining } from './joining.ts';
@@ -393,13 +393,4 @@ export class Election {
     else
       this.#desk.emit({ kind: 'start-timer', after: ms(Math.max(0, Math.ceil((next - this.#desk.now) * 100) / 100)) });
   }
-}
-
-export interface ElectionProgress {
-  readonly phase: 'starting' | 'settled' | 'waking' | 'stopped';
-  readonly holding: number;
-  /** Of those, served here only until somebody takes them. */
-  readonly handingOver: number;
-  /** Half or fewer of the members are heard. */
-  readonly weak: boolean;
 }
