@@ -1,15 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseIpAddress } from '../../src/base/ip-address.ts';
-import { BROADCAST_MAC } from '../../src/base/mac-address.ts';
-import type { Condition } from '../../src/cluster/ports.ts';
-import { decodeArp, encodeArp } from '../../src/layer2/wire/arp.ts';
-import { ArpOperation } from '../../src/layer2/wire/constants.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
 import { macEnding, Scenario } from '../support/scenario.ts';
 
 /** Two nodes: controller, speakers, membership and election together, on virtual time. */
 const POOL = 'pools:\n- name: public\n  addresses: [192.0.2.200-192.0.2.203]\n';
-const ASKER = macEnding(0x99);
 
 let scenario: Scenario;
 beforeEach(() => {
@@ -17,36 +11,9 @@ beforeEach(() => {
 });
 afterEach(() => scenario.stop());
 
-const ip = (text: string) => {
-  const parsed = parseIpAddress(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
-};
-
-/** Who answers the question for an address, by MAC. */
-async function answersTo(address: string): Promise<string[]> {
-  const before = scenario.client.received.length;
-  scenario.client.send(
-    encodeArp({
-      destination: BROADCAST_MAC,
-      source: ASKER,
-      operation: ArpOperation.request,
-      senderMac: ASKER,
-      senderIp: ip('192.0.2.99'),
-      targetMac: macEnding(0),
-      targetIp: ip(address),
-    }),
-  );
-  await scenario.run(2);
-  return scenario.client.received.slice(before).flatMap((frame) => {
-    const arp = decodeArp(frame);
-    return arp.ok && arp.value.operation === ArpOperation.reply ? [arp.value.senderMac] : [];
-  });
-}
-
-const addressesOf = (key: string): readonly string[] => scenario.cluster.statusOf(key)?.ingress ?? [];
-const conditionOf = (key: string, type: string): Condition | undefined =>
-  scenario.cluster.statusOf(key)?.conditions.find((condition) => condition.type === `clarion.dev/${type}`);
+const answersTo = (address: string) => scenario.answersTo(address);
+const addressesOf = (key: string) => scenario.addressesOf(key);
+const conditionOf = (key: string, type: string) => scenario.conditionOf(key, type);
 
 async function start(...speakers: string[]): Promise<void> {
   await scenario.startController();

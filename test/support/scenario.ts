@@ -1,8 +1,11 @@
 import { decoded } from '../../src/base/decoded.ts';
 import { type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
 import { silentLogger } from '../../src/base/logger.ts';
-import { type MacAddress, parseMacAddress } from '../../src/base/mac-address.ts';
+import { BROADCAST_MAC, type MacAddress, parseMacAddress } from '../../src/base/mac-address.ts';
+import type { Condition } from '../../src/cluster/ports.ts';
 import { Controller } from '../../src/controller/controller.ts';
+import { decodeArp, encodeArp } from '../../src/layer2/wire/arp.ts';
+import { ArpOperation } from '../../src/layer2/wire/constants.ts';
 import type { InterfaceAddress } from '../../src/network/ports.ts';
 import { Control } from '../../src/speaker/control.ts';
 import type { FromWire, ToWire } from '../../src/speaker/messages.ts';
@@ -135,6 +138,35 @@ export class Scenario {
     }
   }
 
+  /** Who answers the client's question for an address, by MAC. */
+  async answersTo(address: string): Promise<string[]> {
+    const before = this.client.received.length;
+    this.client.send(
+      encodeArp({
+        destination: BROADCAST_MAC,
+        source: ASKER,
+        operation: ArpOperation.request,
+        senderMac: ASKER,
+        senderIp: onLink('192.0.2.99', 24).address,
+        targetMac: macEnding(0),
+        targetIp: onLink(address, 32).address,
+      }),
+    );
+    await this.run(2);
+    return this.client.received.slice(before).flatMap((frame) => {
+      const arp = decodeArp(frame);
+      return arp.ok && arp.value.operation === ArpOperation.reply ? [arp.value.senderMac] : [];
+    });
+  }
+
+  addressesOf(key: string): readonly string[] {
+    return this.cluster.statusOf(key)?.ingress ?? [];
+  }
+
+  conditionOf(key: string, type: string): Condition | undefined {
+    return this.cluster.statusOf(key)?.conditions.find((condition) => condition.type === `clarion.dev/${type}`);
+  }
+
   stop(): void {
     this.#controllerStop();
     for (const name of [...this.#speakers.keys()]) this.stopSpeaker(name);
@@ -152,3 +184,5 @@ function onLink(text: string, prefixLength: number): InterfaceAddress {
   if (!address.ok) throw new Error(address.error);
   return { address: address.value, prefixLength };
 }
+
+const ASKER = macEnding(0x99);
