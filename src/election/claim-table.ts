@@ -115,12 +115,6 @@ export class ClaimTable {
     return records;
   }
 
-  /** Forgets an address that nobody wants and nobody holds. */
-  forget(record: AddressRecord): void {
-    for (const { instance } of record.claims) this.#makers.get(instance)?.claims.delete(record);
-    this.#records.delete(record.text);
-  }
-
   #maker(instance: Instance): Maker {
     const known = this.#makers.get(instance);
     if (known !== undefined) return known;
