@@ -11,9 +11,20 @@ const root = fileURLToPath(new URL('../src', import.meta.url));
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 
 /** The data path, in order. */
-const STAGES = ['config', 'inventory', 'allocation', 'announcement', 'membership', 'election', 'layer2', 'status'];
+const STAGES = [
+  'config',
+  'inventory',
+  'allocation',
+  'announcement',
+  'membership',
+  'election',
+  'layer2',
+  'bgp',
+  'bfd',
+  'status',
+];
 /** Protocols that never import each other; the speaker joins them. */
-const PROTOCOLS = ['membership', 'layer2'];
+const PROTOCOLS = ['membership', 'layer2', 'bgp', 'bfd'];
 /** Leaves: vocabulary and ports. */
 const LEAVES = ['base/', 'network/ports.ts', 'cluster/ports.ts'];
 /** What may compose everything below it. */
