@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { ElectionConfig, ElectionEffect, ElectionEvent } from './events.ts';
+import type { FactInterface } from './facts.ts';
 import { Election } from './fsm.ts';
 
 /** An event without its time, which the driver gives it. */
@@ -40,6 +41,11 @@ export class ElectionDriver {
   /** Whether an interface of this node may speak for the address. */
   canSpeakFor(address: IpAddress): boolean {
     return this.#fsm.canSpeakFor(address);
+  }
+
+  /** What each living member told of its interfaces. */
+  peerInterfaces(): readonly (readonly FactInterface[])[] {
+    return this.#fsm.peerInterfaces();
   }
 
   /** Whether a living member has an interface with this MAC. */

@@ -6,7 +6,7 @@ import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
 import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent, ElectionProgress } from './events.ts';
-import { type Facts, Reachable } from './facts.ts';
+import { type FactInterface, type Facts, Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
 import { answerAsk, Joining } from './joining.ts';
 import { answerClaim, check, hearCheck, hearClaims, hearOwn, hearTerms, tellOwn } from './merging.ts';
@@ -72,6 +72,11 @@ export class Election {
   /** Whether a living member has an interface with this MAC. */
   isMember(mac: string): boolean {
     return this.#desk.peers.living().some(({ facts }) => facts?.interfaces.some((link) => link.mac === mac) === true);
+  }
+
+  /** What each living member told of its interfaces. */
+  peerInterfaces(): readonly (readonly FactInterface[])[] {
+    return this.#desk.peers.living().flatMap(({ facts }) => (facts === undefined ? [] : [facts.interfaces]));
   }
 
   /** For status, and for the progress of drain and stop. */

@@ -1,4 +1,3 @@
-import type { Milliseconds } from '../base/clock.ts';
 import type { FactInterface, Facts } from '../election/facts.ts';
 import { fittingInterfaces, isPhysical } from '../layer2/interface-choice.ts';
 import type { NetworkInterface } from '../network/ports.ts';
@@ -7,7 +6,8 @@ import type { NetworkInterface } from '../network/ports.ts';
 export function ownFacts(
   interfaces: readonly NetworkInterface[],
   only: readonly string[] | undefined,
-  rest: Pick<Facts, 'draining' | 'version'> & { readonly apiViewAge: Milliseconds },
+  rest: Pick<Facts, 'draining' | 'version' | 'apiViewAge'>,
+  isAlive: (interfaceName: string) => boolean,
 ): Facts {
   return {
     ...rest,
@@ -16,7 +16,7 @@ export function ownFacts(
         name: link.name,
         mac: link.mac,
         up: link.up,
-        alive: true,
+        alive: isAlive(link.name),
         // Whoever names interfaces on the command line has judged for himself which are physical.
         physical: only !== undefined || isPhysical(link.name),
         addresses: link.addresses,

@@ -12,13 +12,12 @@ import type { Layer2AddressReport } from '../layer2/table.ts';
 import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
 import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
 import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
-import type { DatagramNetwork, InterfaceWatch, Network } from '../network/ports.ts';
+import type { DatagramNetwork, Network } from '../network/ports.ts';
 import { AddressReports } from './address-reports.ts';
 import { Duties } from './duties.ts';
 import { logElection, logHolder } from './election-log.ts';
-import { Hearing } from './hearing.ts';
 import type { FromWire, Join, ToWire, WireAddress, WireOptions } from './messages.ts';
-import { ownFacts } from './own-facts.ts';
+import { OwnLinks } from './own-links.ts';
 
 /**
  * What runs in the wire thread: membership (who is alive), election (who holds), layer 2 (answers and announces), joined.
@@ -46,8 +45,7 @@ const INSTANCE_BYTES = 16;
 export class Wire {
   readonly #deps: WireDeps;
   readonly #layer2: Layer2;
-  readonly #watch: InterfaceWatch | undefined;
-  readonly #hearing: Hearing;
+  readonly #links: OwnLinks;
   readonly #duties = new Duties((address) => this.#wanted.get(formatIpAddress(address))?.interfaces ?? []);
   /** All that control said of addresses, also before there is an election to tell. */
   readonly #wanted = new Map<string, WireAddress>();
@@ -72,14 +70,12 @@ export class Wire {
       judgeRival: (address, mac) => this.#judgeRival(address, mac),
       onReport: (reports) => this.#layer2Changed(reports),
     });
-    this.#hearing = new Hearing(clock, deps.framesReceived, () => this.#tellFacts());
-    const watch = network.watchInterfaces(() => this.#tellFacts());
-    if (watch.ok) this.#watch = watch.value;
-    else
-      logger.warn('interfaces are not watched, so other nodes learn of no change', {
-        why: watch.error.message,
-        options,
-      });
+    this.#links = new OwnLinks({
+      ...deps,
+      only: options.interfaces.length === 0 ? undefined : options.interfaces,
+      peers: () => this.#election?.peerInterfaces() ?? [],
+      changed: () => this.#tellFacts(),
+    });
   }
 
   receive(message: ToWire): void {
@@ -134,8 +130,7 @@ export class Wire {
     this.#stopLimit?.stop();
     this.#election?.step({ kind: 'stop' });
     await this.#membership?.leave();
-    this.#hearing.stop();
-    this.#watch?.close();
+    this.#links.stop();
     this.#layer2.stop();
     this.#deps.send({ kind: 'stopped' });
   }
@@ -205,6 +200,8 @@ export class Wire {
   #setNodes(nodes: readonly Seed[]): void {
     this.#nodes = nodes;
     this.#membership?.setSeeds(nodes);
+    const own = nodes.find(({ node }) => node === this.#deps.options.node);
+    if (this.#membership !== undefined) this.#links.join(own?.addresses ?? []);
     this.#election?.step({ kind: 'nodes', nodes: new Set(nodes.map(({ node }) => node)) });
   }
 
@@ -289,7 +286,7 @@ export class Wire {
         void this.#check(effect.address);
         return;
       case 'look-around':
-        this.#hearing.lookAround(this.#facts().interfaces.map(({ name }) => name));
+        this.#links.lookAround();
         return;
       case 'holders':
         for (const state of effect.changed) this.#holderChanged(state);
@@ -328,19 +325,14 @@ export class Wire {
     return 'friend';
   }
 
-  #only(): readonly string[] | undefined {
-    const { interfaces } = this.#deps.options;
-    return interfaces.length === 0 ? undefined : interfaces;
-  }
-
   #facts() {
     const { version, observe } = this.#deps.options;
     const draining = observe || this.#stopping !== 'no';
-    return ownFacts(this.#watch?.list() ?? [], this.#only(), { version, draining, apiViewAge: ms(0) });
+    return this.#links.facts({ version, draining, apiViewAge: ms(0) });
   }
 
   #tellFacts(): void {
-    this.#election?.step({ kind: 'own-facts', facts: this.#facts(), heard: this.#hearing.heard() });
+    this.#election?.step({ kind: 'own-facts', facts: this.#facts(), heard: this.#links.heard() });
     this.#noteInterfaces([...this.#wanted.values()]);
   }
 
