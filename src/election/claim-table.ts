@@ -16,6 +16,8 @@ export interface AddressRecord {
   /** The highest term that was offered to a taker. */
   reserved: number;
   wanted: ElectionAddress | undefined;
+  /** Of no use at the sweep of that time (upkeep.ts). */
+  unusedSince: Milliseconds | undefined;
   duty: 'none' | 'prepare' | 'hold';
   /** As of the last look. */
   holder: Claim | undefined;
@@ -115,6 +117,12 @@ export class ClaimTable {
     return records;
   }
 
+  /** As if it had never been heard of. Its terms begin anew, which those who still remember them mend (`hint`). */
+  forget(record: AddressRecord): void {
+    for (const { instance } of [...record.claims]) this.withdraw(record, instance);
+    this.#records.delete(record.text);
+  }
+
   #maker(instance: Instance): Maker {
     const known = this.#makers.get(instance);
     if (known !== undefined) return known;
@@ -131,6 +139,7 @@ const newRecord = (address: IpAddress, text: string): AddressRecord => ({
   seen: 0,
   reserved: 0,
   wanted: undefined,
+  unusedSince: undefined,
   duty: 'none',
   holder: undefined,
   since: 0 as Milliseconds,

@@ -79,3 +79,12 @@ export function digestOf({ instance, term, weak }: Claim, addressText: string): 
     mix(mix(textHash(addressText, seed) ^ textHash(instance, seed)) ^ mix((what ^ (what / 2 ** 32)) >>> 0) ^ seed);
   return { high: lane(HIGH_SEED), low: lane(LOW_SEED) };
 }
+
+/** As membership's probes carry it. */
+export function digestBytes({ high, low }: Digest): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, high);
+  view.setUint32(4, low);
+  return bytes;
+}

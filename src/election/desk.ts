@@ -12,7 +12,7 @@ import { Quorum } from './quorum.ts';
 import { Solitude } from './solitude.ts';
 
 /** Things to do at a time that concern no single address. */
-export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen';
+export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen' | 'sweep';
 
 /** `waking`: was settled, slept, and must ask before it says anything. */
 export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';

@@ -2,7 +2,7 @@ import { type Milliseconds, ms, seconds } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { Member } from '../membership/member.ts';
-import { type Digest, EMPTY_DIGEST, sameDigest } from './claim.ts';
+import { type Digest, digestBytes, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
 import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent, ElectionProgress } from './events.ts';
@@ -15,7 +15,7 @@ import { Parts } from './parts.ts';
 import { learnFacts, type Peer } from './peers.ts';
 import { look } from './seat.ts';
 import { grantRequests, takeChecked, takeOffers } from './taking.ts';
-import { planRebalance, rebalance, strengthen } from './upkeep.ts';
+import { FORGET_AFTER, planRebalance, rebalance, strengthen, sweep } from './upkeep.ts';
 import { decodeMessage, type Message } from './wire/message.ts';
 
 /** The membership was quiet for so long: those who are there are all. */
@@ -51,11 +51,6 @@ export class Election {
     this.#take(event);
     this.#finish();
     return desk.takeEffects();
-  }
-
-  /** Of every address that is known, wanted or not. */
-  states(): readonly AddressState[] {
-    return [...this.#desk.table.records()].map(stateOf);
   }
 
   state(address: IpAddress): AddressState | undefined {
@@ -170,8 +165,10 @@ export class Election {
   }
 
   #want(record: AddressRecord, wanted: AddressRecord['wanted']): void {
+    const desk = this.#desk;
     record.wanted = wanted;
-    this.#desk.unsettled.add(record);
+    desk.unsettled.add(record);
+    if (wanted === undefined && !desk.due.has('sweep')) desk.due.set('sweep', ms(desk.now + FORGET_AFTER));
   }
 
   #memberChanged(member: Member): void {
@@ -316,6 +313,9 @@ export class Election {
       case 'listen':
         this.#everythingChanged();
         return;
+      case 'sweep':
+        sweep(desk);
+        return;
       default:
         unreachable(chore);
     }
@@ -382,11 +382,7 @@ export class Election {
     const digest = this.#desk.digest();
     if (sameDigest(digest, this.#toldDigest)) return;
     this.#toldDigest = digest;
-    const bytes = new Uint8Array(8);
-    const view = new DataView(bytes.buffer);
-    view.setUint32(0, digest.high);
-    view.setUint32(4, digest.low);
-    this.#desk.emit({ kind: 'digest', digest: bytes });
+    this.#desk.emit({ kind: 'digest', digest: digestBytes(digest) });
   }
 
   /** Rounded up, or a timer could fire a rounding error too early, again and again. */

@@ -7,6 +7,24 @@ const STRENGTHEN_AGAIN = ms(200);
 /** Nothing is evened while members come and go. */
 const REBALANCE_QUIET = seconds(10);
 
+/** An address that nobody wants may come back, and its terms go on then; not for ever, or memory grows with all there ever were. */
+export const FORGET_AFTER = seconds(3600);
+
+/** Forgets what was of no use at two sweeps in a row. */
+export function sweep(desk: Desk): void {
+  let left = false;
+  for (const record of [...desk.table.records()]) {
+    const { wanted, duty, claims } = record;
+    const used = wanted !== undefined || duty !== 'none' || claims.some(({ phase }) => phase === 'held');
+    if (!used && record.unusedSince !== undefined) desk.table.forget(record);
+    else {
+      record.unusedSince = used ? undefined : desk.now;
+      left ||= !used;
+    }
+  }
+  if (left) desk.due.set('sweep', ms(desk.now + FORGET_AFTER));
+}
+
 /**
  * Weak claims become strong once most members are heard and nobody comes or goes, but not before all that came back have
  * told what they hold: theirs may be the strong ones.

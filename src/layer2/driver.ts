@@ -23,7 +23,7 @@ import type { LinkDriver } from './link/driver.ts';
 import { LinkSet } from './link/link-set.ts';
 import type { Layer2Options } from './options.ts';
 import { logReports } from './report-log.ts';
-import type { Layer2AddressReport, Layer2Entry } from './table.ts';
+import { type Layer2AddressReport, type Layer2Entry, NO_SETTINGS } from './table.ts';
 
 export type { Layer2Counters } from './counters.ts';
 
@@ -44,11 +44,6 @@ const SEND_AT_ONCE = 100;
 const TIDY_DELAY = seconds(1);
 /** Timers of the platform end at 2^31 ms. */
 const LONGEST_SLEEP = seconds(3600);
-/** Until the first `apply`, when there is nothing to send anyway. */
-const NO_SETTINGS: Layer2Settings = {
-  gratuitous: { rounds: 0, interval: ms(0), refresh: ms(0), ratePerSecond: 0 },
-  conflictProbe: { count: 0, wait: ms(0) },
-};
 
 export class Layer2 {
   readonly #options: Layer2Options;
@@ -62,6 +57,7 @@ export class Layer2 {
   #interfaces: readonly NetworkInterface[] | undefined;
   #settings = NO_SETTINGS;
   #wake: Timer | undefined;
+  #muted = false;
   #state: 'idle' | 'settling' | 'unsettled' | 'stopped' = 'idle';
 
   /** Throws an environment error when the interfaces of the machine cannot be watched. */
@@ -71,6 +67,7 @@ export class Layer2 {
       ...options,
       counters: this.#counters,
       only: options.interfaces,
+      isMuted: () => this.#muted,
       onRival: ({ held }, rival, claim) => {
         if (options.judgeRival?.(held.address, rival.mac) === 'friend') return;
         this.#dispatch(held, { kind: 'rival-seen', rival, claim });
@@ -103,6 +100,15 @@ export class Layer2 {
       if (held !== undefined) this.#remove(held);
     }
     for (const entry of set) this.#applyEntry(entry);
+    this.#settle();
+  }
+
+  /**
+   * While muted nothing is answered and nothing sent; all else goes on. What was held before is answered for again as if
+   * nothing had been: neighbours need not be told of it anew.
+   */
+  mute(muted: boolean): void {
+    this.#muted = muted;
     this.#settle();
   }
 
@@ -352,6 +358,7 @@ export class Layer2 {
   }
 
   #sendDue(): void {
+    if (this.#muted) return;
     const now = this.#now();
     for (let sent = 0; sent < SEND_AT_ONCE; sent++) {
       const task = this.#schedule.take(now);
@@ -369,7 +376,8 @@ export class Layer2 {
   #rearm(): void {
     const now = this.#now();
     this.#wake?.stop();
-    const next = [this.#timers.nextDue(), this.#schedule.nextDue(now)].flatMap((due) => due ?? []);
+    const sending = this.#muted ? undefined : this.#schedule.nextDue(now);
+    const next = [this.#timers.nextDue(), sending].flatMap((due) => due ?? []);
     if (next.length === 0) return;
     const after = Math.min(LONGEST_SLEEP, Math.max(0, Math.min(...next) - now));
     this.#wake = this.#options.clock.startTimer('layer2', ms(after), () => this.#settle());

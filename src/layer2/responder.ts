@@ -32,6 +32,8 @@ export const DROP_REASONS = [
   'conflict',
   /** The answer could not be sent. */
   'send-failed',
+  /** This process slept, and does not know yet whether it still holds anything. */
+  'muted',
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
@@ -45,7 +47,7 @@ export interface Watched {
 export type Outcome<W extends Watched> =
   /** `reply` is overwritten by the next frame. */
   | { readonly kind: 'answer'; readonly reply: Uint8Array }
-  | { readonly kind: 'drop'; readonly reason: Exclude<DropReason, 'conflict' | 'send-failed'> }
+  | { readonly kind: 'drop'; readonly reason: Exclude<DropReason, 'conflict' | 'send-failed' | 'muted'> }
   | {
       readonly kind: 'conflict';
       readonly watched: W;

@@ -1,5 +1,7 @@
+import { ms } from '../base/clock.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { MacAddress } from '../base/mac-address.ts';
+import type { Layer2Settings } from '../config/config.ts';
 
 /** What this node is to do at layer 2, address by address: the whole truth each time, compared with the last one by the driver. */
 export interface Layer2Entry {
@@ -31,3 +33,9 @@ export interface Layer2AddressReport {
     /** Another machine answers: before we announced (silent, tried again), or while we do (defended). */
     | { readonly kind: 'conflict'; readonly mac: MacAddress; readonly interface: string; readonly defending: boolean };
 }
+
+/** Until the first `apply`, when there is nothing to send anyway. */
+export const NO_SETTINGS: Layer2Settings = {
+  gratuitous: { rounds: 0, interval: ms(0), refresh: ms(0), ratePerSecond: 0 },
+  conflictProbe: { count: 0, wait: ms(0) },
+};

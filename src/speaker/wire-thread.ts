@@ -277,7 +277,7 @@ export class Wire {
         return;
       case 'mute':
       case 'unmute':
-        this.#duties.mute(effect.kind === 'mute');
+        this.#layer2.mute(effect.kind === 'mute');
         return;
       case 'digest':
         this.#membership?.setDigest(effect.digest);
@@ -313,8 +313,7 @@ export class Wire {
   #applyDuties(): void {
     if (this.#settings === undefined) return;
     const change = this.#duties.take();
-    if (change?.kind === 'whole') this.#layer2.apply(change.entries, this.#settings);
-    if (change?.kind === 'part') this.#layer2.change(change.set, change.remove);
+    if (change !== undefined) this.#layer2.change(change.set, change.remove);
   }
 
   #judgeRival(address: IpAddress, mac: string): 'friend' | 'rival' {

@@ -50,6 +50,35 @@ const holding = (rig: Rig, number: number, term = 1): Rig => {
   return rig;
 };
 
+describe('an address that nobody wants any more', () => {
+  const unwant = (rig: Rig, number: number): void => {
+    rig.step({ kind: 'addresses', set: [], remove: [vip(number)] });
+  };
+
+  test('keeps its terms for an hour at least, and is forgotten within two', () => {
+    const rig = new Rig('a').settle(['b', 'c']);
+    holding(rig, ranked('a'));
+    unwant(rig, ranked('a'));
+    expect(rig.election.state(vip(ranked('a')))?.holder).toBeUndefined();
+    rig.wait(seconds(3600) + 1000);
+    want(rig, ranked('a'));
+    // Vacated with term 2.
+    expect(rig.election.state(vip(ranked('a')))?.holder?.term).toBe(3);
+    unwant(rig, ranked('a'));
+    rig.wait(2 * seconds(3600) + 1000);
+    expect(rig.election.state(vip(ranked('a')))).toBeUndefined();
+  });
+
+  test('stays known while somebody else holds it', () => {
+    const rig = new Rig('a').settle(['b', 'c']);
+    want(rig, 1);
+    claimed(rig, 'b', 1, 5);
+    unwant(rig, 1);
+    rig.wait(3 * seconds(3600));
+    expect(rig.election.state(vip(1))?.holder).toMatchObject({ node: 'b', term: 5 });
+  });
+});
+
 describe('nobody holds', () => {
   test('the first in rank claims at once, with the first term, and looks for a conflict first', () => {
     const rig = new Rig('a').settle(['b', 'c']);

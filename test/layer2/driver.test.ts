@@ -37,6 +37,36 @@ const dropped = ({ layer2 }: Scene): number => {
   return [arp, ndp].flatMap((one) => Object.values(one.dropped)).reduce((sum, count) => sum + count, 0);
 };
 
+describe('muted', () => {
+  test('answers and sends nothing, and counts it; then answers as before, without a new announcement', () => {
+    const one = announced(VIP);
+    one.layer2.mute(true);
+    one.station.send(request(VIP));
+    one.clock.advance(seconds(3));
+    expect(one.take().arp).toEqual([]);
+    expect(one.layer2.counters().arp.dropped.muted).toBe(1);
+    // Two of the five rounds were due meanwhile: what is left of them goes on, nothing begins anew.
+    one.layer2.mute(false);
+    one.station.send(request(VIP));
+    const { arp } = one.take();
+    expect(arp.filter((frame) => !isGratuitous(frame))).toHaveLength(1);
+    one.clock.advance(seconds(10));
+    expect(arp.concat(one.take().arp).filter(isGratuitous).length).toBeLessThanOrEqual(2 * 4);
+    expect(kinds(one)).toEqual([]);
+  });
+
+  test('what is released meanwhile stays silent, what is claimed meanwhile is announced afterwards', () => {
+    const one = announced(VIP);
+    one.layer2.mute(true);
+    one.layer2.change([{ ...hold('192.0.2.51'), probe: false }], [ip(VIP)]);
+    expect(one.take().arp).toEqual([]);
+    one.layer2.mute(false);
+    expect(one.take().arp.map(({ senderIp }) => formatIpAddress(senderIp))).toEqual(['192.0.2.51', '192.0.2.51']);
+    one.station.send(request(VIP));
+    expect(one.take().arp).toEqual([]);
+  });
+});
+
 describe('claiming an address', () => {
   test('hold from the start: two probes 30 ms apart, silent until 60 ms, then announced in both forms', () => {
     const one = scene();

@@ -21,6 +21,8 @@ export interface LinkDeps<W extends Watched> {
   readonly logger: Logger;
   readonly isOwn: (mac: MacAddress) => boolean;
   readonly counters: Readonly<Record<IpFamily, CountingProtocol>>;
+  /** Nothing is answered now. */
+  readonly isMuted: () => boolean;
   readonly onRival: (watched: W, rival: Rival, claim: 'uses' | 'probes') => void;
 }
 
@@ -167,6 +169,10 @@ export class LinkDriver<W extends Watched> {
   #receive(family: IpFamily, frame: Uint8Array): void {
     const counters = this.#deps.counters[family];
     counters.received++;
+    if (this.#deps.isMuted()) {
+      counters.dropped.muted++;
+      return;
+    }
     const outcome: Outcome<W> = family === 'ipv4' ? this.#responder.arp(frame) : this.#responder.ndp(frame);
     if (outcome.kind === 'drop') {
       counters.dropped[outcome.reason]++;

@@ -18,6 +18,8 @@ export interface LinkSetDeps<W extends Watched> {
   readonly counters: Readonly<Record<IpFamily, CountingProtocol>>;
   /** The command line's restriction; undefined: none. */
   readonly only: readonly string[] | undefined;
+  /** Nothing is answered now. */
+  readonly isMuted: () => boolean;
   readonly onRival: (watched: W, rival: Rival, claim: 'uses' | 'probes') => void;
 }
 
