@@ -19,7 +19,7 @@ import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
 import { giveBackMemory } from './give-back-memory.ts';
-import { membershipKeys } from './membership-key.ts';
+import { type KeyOptions, membershipKeys, watchMembershipKeys } from './membership-key.ts';
 import { version } from './version.ts';
 
 /**
@@ -86,7 +86,7 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
     // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
     const takeInventory = inventoryTaker(node);
     // A controller by itself makes the key that the speakers wait for.
-    const keys = await membershipKeys({
+    const keyOptions: KeyOptions = {
       directory,
       file: options.membershipKeyFile,
       insecure: options.insecure === true,
@@ -95,13 +95,14 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
       clock: systemClock,
       random: systemRandom,
       logger,
-    });
+    };
+    const keys = await membershipKeys(keyOptions);
     if (keys === undefined) {
       process.exitCode = await ended.exitCode;
       return;
     }
     const speaking = roles.speaker
-      ? startSpeaker(keys, options, cluster, takeInventory, logger, parts, ended.lost)
+      ? startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost)
       : undefined;
     if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
     await speaking;
@@ -211,6 +212,7 @@ function startController(
 
 async function startSpeaker(
   keys: readonly GroupKey[],
+  keyOptions: KeyOptions,
   options: DaemonOptions,
   cluster: DirectoryCluster,
   takeInventory: InventoryTaker,
@@ -237,7 +239,10 @@ async function startSpeaker(
       onLost();
     },
   });
-  parts.stops.push(() => speaker.stop());
+  parts.stops.push(
+    () => speaker.stop(),
+    watchMembershipKeys(keyOptions, (changed) => speaker.useKeys(changed)),
+  );
   parts.speakerFacts = () => speaker.snapshot();
   parts.metrics.speaker(async () => ({ ...speaker.snapshot(), counters: await speaker.ping() }));
   parts.healthy.push(async () => ((await speaker.ping()) === undefined ? ['the wire thread does not answer'] : []));

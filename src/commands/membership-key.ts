@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, ms } from '../base/clock.ts';
+import { type Clock, ms, type Timer } from '../base/clock.ts';
 import { environmentError, messageOf, systemCodeOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -8,11 +8,12 @@ import { type GroupKey, parseKeyFile } from '../membership/keys.ts';
 
 /** How often a speaker looks whether the controller has made the key. */
 const LOOK_AGAIN = ms(200);
+const LOOK_FOR_CHANGE = ms(2000);
 const KEY_BYTES = 32;
 /** For labs: what everybody knows protects nothing. */
 const INSECURE = Buffer.from('clarion, insecure').toString('base64');
 
-interface KeyOptions {
+export interface KeyOptions {
   readonly directory: string;
   /** --membership-key-file */
   readonly file: string | undefined;
@@ -32,7 +33,7 @@ interface KeyOptions {
  */
 export async function membershipKeys(options: KeyOptions): Promise<readonly GroupKey[] | undefined> {
   if (options.insecure) return keysIn(INSECURE, 'the key of --insecure');
-  const file = options.file ?? join(options.directory, '.clarion', 'membership-key');
+  const file = fileOf(options);
   for (let told = false; !options.stopped(); told = true) {
     const text = await textOf(file, options.file !== undefined);
     if (text !== undefined) return keysIn(text, file);
@@ -42,6 +43,46 @@ export async function membershipKeys(options: KeyOptions): Promise<readonly Grou
   }
   return undefined;
 }
+
+/**
+ * Tells of every other content that the file gets: a rotation needs no restart. A file that is gone or makes no sense is
+ * reported once, and the keys that are in use stay. By polling, since a mounted Secret changes by a symbolic link two folders up.
+ */
+export function watchMembershipKeys(options: KeyOptions, changed: (keys: readonly GroupKey[]) => void): () => void {
+  const { clock, logger, insecure } = options;
+  if (insecure) return () => {};
+  const file = fileOf(options);
+  let before: string | undefined;
+  let complaint: string | undefined;
+  const look = async (): Promise<void> => {
+    try {
+      const text = await textOf(file, true);
+      if (text !== undefined && before !== undefined && text !== before) {
+        const keys = keysIn(text, file);
+        changed(keys);
+        logger.info('membership keys changed', { file, ids: keys.map(({ id }) => id.toString(16)) });
+      }
+      before = text ?? before;
+      complaint = undefined;
+    } catch (thrown) {
+      if (messageOf(thrown) === complaint) return;
+      complaint = messageOf(thrown);
+      logger.warn('the membership keys in use stay in use', { why: complaint });
+    }
+  };
+  let stopped = false;
+  let timer: Timer | undefined;
+  const again = (): void => {
+    if (!stopped) timer = clock.startTimer('membership key', LOOK_FOR_CHANGE, () => void look().then(again));
+  };
+  void look().then(again);
+  return () => {
+    stopped = true;
+    timer?.stop();
+  };
+}
+
+const fileOf = ({ file, directory }: KeyOptions): string => file ?? join(directory, '.clarion', 'membership-key');
 
 function keysIn(text: string, where: string): readonly GroupKey[] {
   const keys = parseKeyFile(text);

@@ -64,6 +64,11 @@ export class Speaker {
     return this.#control.snapshot();
   }
 
+  /** A rotation: what membership seals and opens datagrams with from now on. */
+  useKeys(keys: readonly GroupKey[]): void {
+    this.#send({ kind: 'keys', keys });
+  }
+
   /** Counters of the wire thread, which proves by answering that it lives; undefined when it does not. */
   ping(): Promise<WireCounters | undefined> {
     const number = ++this.#pingNumber;

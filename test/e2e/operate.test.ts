@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seconds } from '../../src/base/clock.ts';
 import { ended } from '../../src/lab/lab.ts';
@@ -120,6 +122,36 @@ describe.skipIf(!privateTree.inside)(`commands of an operator${skipNote}`, () =>
     expect(exit).toBe(1);
     expect(text).toContain('node-c still holds 6 addresses and serves on:');
     for (const name of NODES) expect((await clarion('undrain', name)).exit).toBe(0);
+  });
+
+  test('the key is changed in three steps while all run: nobody dies of it, nothing moves', async () => {
+    const file = '.clarion/membership-key';
+    const old = readFileSync(join(scene.folder, file), 'utf8').trim();
+    const next = Buffer.alloc(32, 7).toString('base64');
+    const before = (await status()).addresses.map(({ address, holder, term }) => ({ address, holder, term }));
+    for (const [step, text] of [`${old}\n${next}\n`, `${next}\n${old}\n`, `${next}\n`].entries()) {
+      const marks = [...speakers.values()].map(({ log }) => log.mark());
+      scene.write(file, text);
+      await Promise.all(
+        [...speakers.values()].map(({ log }, i) =>
+          log.first(`step ${step} is noticed`, marks[i]!, seconds(5), ({ msg }) => msg === 'membership keys changed'),
+        ),
+      );
+    }
+    for (const { log } of speakers.values())
+      expect(log.since(0).filter(({ level, msg }) => level === 'warn' && /member|dead/.test(msg))).toEqual([]);
+    const marks = speakers.get('node-a')!.log.mark();
+    scene.write(file, 'nonsense\n');
+    const { why } = await speakers
+      .get('node-a')!
+      .log.first(
+        'a bad file is reported',
+        marks,
+        seconds(5),
+        ({ msg }) => msg === 'the membership keys in use stay in use',
+      );
+    expect(why).toMatch(/line 1 is not a key/);
+    expect((await status()).addresses.map(({ address, holder, term }) => ({ address, holder, term }))).toEqual(before);
   });
 
   test('a speaker that was killed is listed as silent, and its addresses as those of others', async () => {
