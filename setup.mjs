@@ -3,7 +3,7 @@
 // Installs only what is missing, says what it installs, and ends with exit code 3 and the exact command where it cannot.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,6 +16,14 @@ const programs = {
   demo: { ip: 'iproute2', nft: 'nftables', ping: 'iputils-ping', unshare: 'util-linux' },
   test: { arping: 'iputils-arping', rdisc6: 'ndisc6' },
 };
+/** Real routers to talk to. Where Debian does not give them to us, what needs them is skipped, and says so. */
+const routers = {
+  build: {},
+  demo: { bird: 'bird2' },
+  test: { bird: 'bird2', '/usr/lib/frr/bgpd': 'frr', gobgpd: 'gobgpd' },
+}[purpose];
+/** Whose services would otherwise run on this machine from now on, and take its port 179. */
+const routerServices = ['bird', 'frr', 'gobgpd'];
 const needed = {
   build: { ...programs.build },
   demo: { ...programs.build, ...programs.demo },
@@ -41,27 +49,62 @@ if (major < 20 || (major === 20 && minor < 20))
   fail(`Node ${process.versions.node} is too old: 20.20 or newer is needed`);
 
 installDebianPackages();
+installRouters();
 installNpmPackages();
 await buildAddon();
 await bundle();
 
-function installDebianPackages() {
+/** The packages of those programs that are not there. */
+function missingOf(wanted) {
   const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   const present = (program) =>
     program.startsWith('/') ? existsSync(program) : path.some((folder) => existsSync(join(folder, program)));
-  const missing = [...new Set(Object.entries(needed).flatMap(([program, pkg]) => (present(program) ? [] : [pkg])))];
+  return [...new Set(Object.entries(wanted).flatMap(([program, pkg]) => (present(program) ? [] : [pkg])))];
+}
+
+const installCommand = (packages) => `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+
+function aptInstall(packages) {
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const install = () => run('apt-get', installCommand(packages).split(' ').slice(1), quiet).status === 0;
+  // A fresh machine has no package lists, an old one stale ones.
+  return install() || (run('apt-get', ['update', '-q'], quiet).status === 0 && install());
+}
+
+function installRouters() {
+  const missing = missingOf(routers);
   if (missing.length === 0) return;
-  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const skipped = `what needs them will be skipped: ${missing.join(', ')}`;
+  if (!existsSync('/usr/bin/apt-get')) return say(`No Debian packages here; ${skipped}`);
+  if (process.getuid() !== 0) return say(`Not root; ${skipped}. To have them: sudo ${installCommand(missing)}`);
+  say(`Installing Debian packages: ${missing.join(' ')}`);
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = !existsSync(policy);
+  // Debian starts a service as soon as it is installed, unless this says no.
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    const took = timed(() => {
+      if (!aptInstall(missing)) say(`  not possible, see above; ${skipped}`);
+    });
+    say(`  done in ${took}`);
+  } finally {
+    if (ours) rmSync(policy);
+  }
+  const ofMissing = routerServices.filter((name) => missing.some((pkg) => pkg.startsWith(name)));
+  // Nor at the next boot.
+  if (existsSync('/usr/bin/systemctl')) run('systemctl', ['disable', '--quiet', ...ofMissing], { stdio: 'ignore' });
+}
+
+function installDebianPackages() {
+  const missing = missingOf(needed);
+  if (missing.length === 0) return;
+  const command = installCommand(missing);
   if (!existsSync('/usr/bin/apt-get'))
     fail(`${missing.join(', ')} must be installed first (this is not a Debian system)`);
   if (process.getuid() !== 0) fail(`these Debian packages are missing. Run: sudo ${command}`);
   say(`Installing Debian packages: ${missing.join(' ')}`);
-  const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  const install = () => run('apt-get', command.split(' ').slice(1), quiet).status === 0;
-  // A fresh machine has no package lists, an old one stale ones.
   const took = timed(() => {
-    if (!install() && !(run('apt-get', ['update', '-q'], quiet).status === 0 && install()))
-      fail(`Debian packages could not be installed; see above. Tried: ${command}`);
+    if (!aptInstall(missing)) fail(`Debian packages could not be installed; see above. Tried: ${command}`);
   });
   say(`  done in ${took}`);
 }
