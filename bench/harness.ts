@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { machineTime, seconds, systemClock } from '../src/base/clock.ts';
+import { type Milliseconds, machineTime, seconds, systemClock } from '../src/base/clock.ts';
 import { ClarionError, ExitCode, environmentError } from '../src/base/errors.ts';
 import { Lab } from '../src/lab/lab.ts';
 import { insidePrivateTree, runInPrivateTree } from '../src/lab/private-tree.ts';
@@ -74,8 +74,13 @@ export class Bench {
 const write = (text: string): void => void process.stdout.write(text);
 const load = (): string => (loadavg()[0] ?? 0).toFixed(2);
 
-/** `source`: the benchmark's import.meta.url, to be started anew inside the tree. */
-export async function runBench(source: string, title: string, body: (bench: Bench) => Promise<void>): Promise<void> {
+/** `source`: the benchmark's import.meta.url, to be started anew inside the tree. `limit`: ends what does not end. */
+export async function runBench(
+  source: string,
+  title: string,
+  body: (bench: Bench) => Promise<void>,
+  limit: Milliseconds = LIMIT,
+): Promise<void> {
   try {
     if (!insidePrivateTree()) {
       const program = [process.execPath, '--import', import.meta.resolve('tsx'), fileURLToPath(source)];
@@ -86,8 +91,8 @@ export async function runBench(source: string, title: string, body: (bench: Benc
     const started = machineTime();
     write(`${title}\n${cpus().length} cores, Node ${process.versions.node}, Linux ${release()}, load ${load()}\n\n`);
     const bench = new Bench();
-    const overdue = systemClock.startTimer('benchmark', LIMIT, () => {
-      write(`not finished within ${LIMIT / 1000} s\n`);
+    const overdue = systemClock.startTimer('benchmark', limit, () => {
+      write(`not finished within ${limit / 1000} s\n`);
       process.exit(ExitCode.problems);
     });
     try {

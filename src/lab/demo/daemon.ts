@@ -7,6 +7,7 @@ import { ended, type Lab, terminate } from '../lab.ts';
 
 /** A real `clarion standalone`, `controller` or `speaker`, as a process of its own in the node's namespace. */
 export interface Daemon {
+  readonly pid: number;
   readonly log: Feed<LogLine>;
   signal(signal: NodeJS.Signals): void;
   /** SIGTERM; the exit code, or the signal that was needed. */
@@ -62,6 +63,7 @@ export async function startDaemon(options: DaemonOptions): Promise<{ daemon: Dae
     throw environmentError(`clarion ${command} does not start on ${node}: ${said.join('\n')}`);
   }
   const daemon: Daemon = {
+    pid: child.pid ?? 0,
     log,
     signal: (signal) => void child.kill(signal),
     stop: () => terminate(child, seconds(10)),
