@@ -203,7 +203,7 @@ export interface StreamHandlers {
   ended(): void;
   /**
    * The attempt failed, or the connection broke (ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, ECONNRESET, ...), after all data
-   * that had arrived. Nothing comes after it.
+   * that had arrived (but for a paused stream, which has lost it). Nothing comes after it.
    */
   failed(error: NetworkError): void;
 }
