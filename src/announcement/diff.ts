@@ -58,9 +58,10 @@ function sameLayer2(a: Layer2Verdict, b: Layer2Verdict): boolean {
 }
 
 function sameBgp(a: BgpVerdict, b: BgpVerdict): boolean {
-  if (a.kind === 'may-not' && b.kind === 'may-not') return a.reason === b.reason;
+  if (a.kind === 'may-not' && b.kind === 'may-not')
+    return a.reason === b.reason && sameList(a.retiring ?? [], b.retiring ?? [], sameRoute);
   if (a.kind !== 'may' || b.kind !== 'may') return a.kind === b.kind;
-  return sameList(a.routes, b.routes, sameRoute);
+  return a.weight === b.weight && sameList(a.routes, b.routes, sameRoute);
 }
 
 const sameRoute = (a: BgpRoute, b: BgpRoute): boolean =>

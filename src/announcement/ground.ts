@@ -50,6 +50,7 @@ export function groundOf(facts: GroundFacts): Ground {
         plot = plotOf(
           selections,
           nodes.map((node) => footingOf(selections, node, config, ignoreExcludeLb)),
+          config.bgp.weightedEcmp,
         );
         plots.set(key, plot);
       }
@@ -64,7 +65,7 @@ export const sameGround = (a: GroundFacts, b: GroundFacts): boolean =>
 const sameNodes = (a: GroundFacts['nodes'], b: GroundFacts['nodes']): boolean =>
   a === b || (a.size === b.size && [...a].every(([name, node]) => b.get(name) === node));
 
-function plotOf(selections: readonly Selection[], footings: readonly Footing[]): Plot {
+function plotOf(selections: readonly Selection[], footings: readonly Footing[], weighted: boolean): Plot {
   const routed = footings.some(({ bgp }) => bgp.kind === 'fit');
   // Where the address makes no difference to the verdicts, and `serving` is one of the few objects for all of that kind.
   const common = new Map<Serving, readonly NodeVerdict[]>();
@@ -73,7 +74,7 @@ function plotOf(selections: readonly Selection[], footings: readonly Footing[]):
   return {
     advertised: selections.every(({ l2 }) => l2.length > 0) || selections.every(({ bgp }) => bgp.length > 0),
     nodes(serving, address) {
-      const verdicts = common.get(serving) ?? nodeVerdicts(footings, serving, address);
+      const verdicts = common.get(serving) ?? nodeVerdicts(footings, serving, address, weighted);
       if (isCommon(serving)) common.set(serving, verdicts);
       return verdicts;
     },

@@ -2,18 +2,19 @@ import type { IpAddress } from '../base/ip-address.ts';
 import type { NodeReason, ServiceReason } from '../base/reason.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import type { Fitness, Footing } from './footing.ts';
-import { routesOf } from './route.ts';
+import { type RouteShapes, routesOf } from './route.ts';
 import type { Serving } from './serving.ts';
-import type { NodeVerdict } from './verdict.ts';
+import type { BgpVerdict, NodeVerdict } from './verdict.ts';
 
 /**
  * Joins what configuration and Nodes allow with where the endpoints are, for all nodes at once: the last two rules, about
- * ready endpoints and about drains, look at what the other nodes can do.
+ * ready endpoints and about drains, look at what the other nodes can do. `weighted`: endpoints are counted, for weighted ECMP.
  */
 export function nodeVerdicts(
   footings: readonly Footing[],
   serving: Serving,
   address: IpAddress,
+  weighted: boolean,
 ): readonly NodeVerdict[] {
   const layer2 = leaveDraining(footings.map(({ node, layer2: fitness }) => standing(node, fitness, serving)));
   const bgp = leaveDraining(
@@ -36,15 +37,28 @@ export function nodeVerdicts(
                 ready: here.ready,
               },
             }
-          : here,
-      bgp: there.kind === 'may' ? { kind: 'may', routes: routesOf(there.how[address.family], address) } : there,
+          : here.kind === 'may-not'
+            ? { kind: 'may-not', reason: here.reason }
+            : here,
+      bgp: bgpVerdict(
+        there,
+        address,
+        weighted && serving.kind === 'local' ? serving.nodes.get(node.name)?.endpoints : undefined,
+      ),
     };
   });
 }
 
+function bgpVerdict(standing: Standing<RouteShapes>, address: IpAddress, weight: number | undefined): BgpVerdict {
+  if (standing.kind === 'may') return { kind: 'may', routes: routesOf(standing.how[address.family], address), weight };
+  if (standing.kind === 'absent' || standing.how === undefined) return standing;
+  return { kind: 'may-not', reason: standing.reason, retiring: routesOf(standing.how[address.family], address) };
+}
+
 type Standing<T> =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'may-not'; readonly reason: NodeReason | ServiceReason }
+  /** `how`: only the drain speaks against it. */
+  | { readonly kind: 'may-not'; readonly reason: NodeReason | ServiceReason; readonly how?: T }
   | { readonly kind: 'may'; readonly node: ClusterNode; readonly how: T; readonly ready: boolean };
 
 /** `nowhere`: why a node may not when nothing serves at all; undefined: it may, so that the holder to be can prepare. */
@@ -65,7 +79,7 @@ function isReady(serving: Serving, node: string): boolean | undefined {
     case 'nowhere':
       return !serving.local;
     case 'local':
-      return serving.nodes.get(node);
+      return serving.nodes.get(node)?.ready;
   }
 }
 
@@ -83,6 +97,6 @@ function leaveDraining<T>(standings: readonly Standing<T>[]): readonly Standing<
   return standings.map((one) => {
     if (one.kind !== 'may' || !one.node.draining) return one;
     const taken = others.some((other) => other.kind === 'may' && (other.ready || !one.ready));
-    return taken ? { kind: 'may-not', reason: 'node-draining' } : one;
+    return taken ? { kind: 'may-not', reason: 'node-draining', how: one.how } : one;
   });
 }

@@ -7,8 +7,15 @@ export type Serving =
   | { readonly kind: 'nowhere'; readonly local: boolean }
   /** externalTrafficPolicy Cluster: every node forwards. */
   | { readonly kind: 'anywhere' }
-  /** externalTrafficPolicy Local: only these nodes; `true` where an endpoint is ready, `false` where the last ones terminate. */
-  | { readonly kind: 'local'; readonly nodes: ReadonlyMap<string, boolean> };
+  /** externalTrafficPolicy Local: only these nodes. */
+  | { readonly kind: 'local'; readonly nodes: ReadonlyMap<string, LocalServing> };
+
+export interface LocalServing {
+  /** False: the last endpoints terminate. */
+  readonly ready: boolean;
+  /** Endpoints that get the traffic, as kube-proxy does it: the ready ones, and only without any those that terminate. */
+  readonly endpoints: number;
+}
 
 const anywhere: Serving = { kind: 'anywhere' };
 const nowhere: Serving = { kind: 'nowhere', local: false };
@@ -31,18 +38,27 @@ export function servingOf(services: readonly ServiceRequest[], endpoints: readon
 
 const isLocal = ({ externalTrafficPolicy }: ServiceRequest): boolean => externalTrafficPolicy === 'Local';
 
-function nodesServing(endpoints: readonly Endpoint[]): ReadonlyMap<string, boolean> {
-  const nodes = new Map<string, boolean>();
-  for (const { node, ready, serving } of endpoints)
-    if (serving && node !== undefined) nodes.set(node, ready || nodes.get(node) === true);
+function nodesServing(endpoints: readonly Endpoint[]): ReadonlyMap<string, LocalServing> {
+  const nodes = new Map<string, LocalServing>();
+  for (const { node, ready, serving } of endpoints) {
+    if (!serving || node === undefined) continue;
+    const before = nodes.get(node);
+    if (before?.ready === ready) nodes.set(node, { ready, endpoints: before.endpoints + 1 });
+    else if (ready || before === undefined) nodes.set(node, { ready, endpoints: 1 });
+  }
   return nodes;
 }
 
-function inBoth(one: ReadonlyMap<string, boolean>, other: ReadonlyMap<string, boolean>): ReadonlyMap<string, boolean> {
-  const both = new Map<string, boolean>();
-  for (const [node, ready] of one) {
-    const otherReady = other.get(node);
-    if (otherReady !== undefined) both.set(node, ready && otherReady);
+/** Of the Services that share an address, the one with the fewest endpoints is what the node can bear. */
+function inBoth(
+  one: ReadonlyMap<string, LocalServing>,
+  other: ReadonlyMap<string, LocalServing>,
+): ReadonlyMap<string, LocalServing> {
+  const both = new Map<string, LocalServing>();
+  for (const [node, { ready, endpoints }] of one) {
+    const there = other.get(node);
+    if (there !== undefined)
+      both.set(node, { ready: ready && there.ready, endpoints: Math.min(endpoints, there.endpoints) });
   }
   return both;
 }

@@ -47,8 +47,18 @@ export type Layer2Verdict =
   | { readonly kind: 'absent' };
 
 export type BgpVerdict =
-  | { readonly kind: 'may'; readonly routes: readonly BgpRoute[] }
-  | { readonly kind: 'may-not'; readonly reason: NodeReason | ServiceReason }
+  | {
+      readonly kind: 'may';
+      readonly routes: readonly BgpRoute[];
+      /** Weighted ECMP with externalTrafficPolicy Local: how many endpoints here get the traffic. Undefined: no weight is told. */
+      readonly weight: number | undefined;
+    }
+  | {
+      readonly kind: 'may-not';
+      readonly reason: NodeReason | ServiceReason;
+      /** With `node-draining`: what it would say otherwise, and withdraws with notice (RFC 8326) if it said so before. */
+      readonly retiring?: readonly BgpRoute[] | undefined;
+    }
   | { readonly kind: 'absent' };
 
 /** What rank needs to know of a node that may hold an address; the order is election's (election/rank). */
