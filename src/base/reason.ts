@@ -121,6 +121,11 @@ export const reasons = {
     meaning: 'no BGP peer is selected for this node and advertisement',
     nextStep: 'Look at the nodeSelectors of the peers and at the peers of the advertisement.',
   },
+  'no-session': {
+    scope: 'node',
+    meaning: 'no router that this node is to tell of the address has a BGP session with it',
+    nextStep: '`clarion status` shows each session with its last error.',
+  },
   'not-a-member': {
     scope: 'node',
     meaning: 'the speaker of this node is not heard by the others',

@@ -8,6 +8,8 @@ export function statusText(status: ClusterStatus, style: Style): string {
   return [
     nodesText(status, style),
     addressesText(status, style),
+    sessionsText(status, style),
+    bfdText(status, style),
     troublesText(status, style),
     poolsText(status, style),
     controllerText(status, style),
@@ -52,13 +54,54 @@ function addressesText({ addresses }: ClusterStatus, style: Style): string {
   if (addresses.length === 0) return 'No Service has an address.\n';
   const rows = addresses.map((one) => [
     one.address,
-    one.holder ?? '-',
+    one.holder ?? byBgp(one),
     one.term === undefined ? '-' : String(one.term),
     one.since === undefined ? '-' : clockTime(one.since),
     stateText(one, style),
     shortList(one.services),
   ]);
   return formatTable([headed(['ADDRESS', 'HOLDER', 'TERM', 'SINCE', 'STATE', 'SERVICES'], style), ...rows]);
+}
+
+/** Every node that may announces it, so there is no holder. */
+function byBgp({ bgp = [] }: ClusterAddress): string {
+  const nodes = bgp.filter(({ told }) => told.length > 0).map(({ node }) => node);
+  return nodes.length === 0 ? '-' : `BGP: ${shortList(nodes)}`;
+}
+
+function sessionsText({ sessions }: ClusterStatus, style: Style): string {
+  if (sessions.length === 0) return '';
+  const rows = sessions.map((one) => [
+    one.node,
+    one.peer,
+    `${one.remote}${one.peerAsn === undefined ? '' : ` AS${one.peerAsn}`}`,
+    one.state === 'established' ? style.good(one.state) : style.bad(one.state),
+    clockTime(one.since),
+    one.families
+      .map(({ family, sent, pending }) => `${family} ${sent}${pending > 0 ? ` (+${pending})` : ''}`)
+      .join(', '),
+    one.holdTime === undefined ? '-' : `${one.holdTime / 1000}/${(one.keepaliveTime ?? 0) / 1000} s`,
+    one.bfd ?? '-',
+    one.state === 'established' ? '' : (one.lastError ?? ''),
+  ]);
+  const names = ['NODE', 'PEER', 'ROUTER', 'BGP', 'SINCE', 'PREFIXES SENT', 'HOLD/KEEPALIVE', 'BFD', ''];
+  return formatTable([headed(names, style), ...rows]);
+}
+
+function bfdText({ bfd }: ClusterStatus, style: Style): string {
+  if (bfd.length === 0) return '';
+  const rows = bfd.map((one) => [
+    one.node,
+    one.remote,
+    one.state === 'up' ? style.good(one.state) : style.bad(one.state),
+    clockTime(one.since),
+    `${one.transmitInterval}/${one.receiveInterval} ms`,
+    `${one.detectionTime} ms`,
+    String(one.counters.failures),
+    one.reason ?? '',
+  ]);
+  const names = ['NODE', 'BFD WITH', 'STATE', 'SINCE', 'SENDS/RECEIVES EACH', 'DETECTS IN', 'FAILURES', ''];
+  return formatTable([headed(names, style), ...rows]);
 }
 
 function stateText({ state, reason, handingOver, interfaces, mac, alsoHeldBy }: ClusterAddress, style: Style): string {

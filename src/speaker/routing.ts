@@ -12,6 +12,7 @@ import type { ClusterObject } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import type { NeighbourNetwork, StreamNetwork } from '../network/ports.ts';
+import type { Told } from '../status/report.ts';
 import { BfdLiveness } from './bfd-liveness.ts';
 import { type OwnPeers, ownPeers } from './bgp-peers.ts';
 
@@ -38,13 +39,6 @@ export interface RoutingInput {
   readonly node: ClusterNode;
   readonly verdicts: readonly AddressVerdict[];
   readonly secrets: readonly ClusterObject[];
-}
-
-/** Whom this node told of an address, and whom it should have. */
-export interface Told {
-  /** Sorted names of peers. */
-  readonly told: readonly string[];
-  readonly untold: readonly string[];
 }
 
 export class Routing {

@@ -2,7 +2,8 @@ import type { PoolUsageJson } from '../allocation/usage-json.ts';
 import type { Decoded } from '../base/decoded.ts';
 import { compareIpAddress, type IpAddress, parseIpAddress } from '../base/ip-address.ts';
 import type { Problem } from '../base/problem.ts';
-import type { AddressStatus, MemberReport, StatusReport } from './report.ts';
+import type { AddressStatus, MemberReport, StatusReport, Told } from './report.ts';
+import type { BfdStatus, SessionStatus } from './sessions.ts';
 
 /**
  * The answers of all processes put together. About an address the holder itself is believed, since it knows best whether it
@@ -22,6 +23,17 @@ export interface ClusterStatus {
   readonly addresses: readonly ClusterAddress[];
   /** What the speakers say of each other, not of themselves; those that say the same are one entry. */
   readonly members: readonly ClusterMember[];
+  /** Of all nodes, sorted by node and peer. */
+  readonly sessions: readonly ClusterSession[];
+  readonly bfd: readonly ClusterBfdSession[];
+}
+
+export interface ClusterSession extends SessionStatus {
+  readonly node: string;
+}
+
+interface ClusterBfdSession extends BfdStatus {
+  readonly node: string;
 }
 
 export interface NodeSummary {
@@ -45,7 +57,9 @@ interface ControllerSummary {
   readonly state?: 'active' | 'standby' | undefined;
 }
 
-export interface ClusterAddress extends AddressStatus {
+export interface ClusterAddress extends Omit<AddressStatus, 'bgp'> {
+  /** Which routers know it, from which node; absent where no node is to tell any. */
+  readonly bgp?: readonly ({ readonly node: string } & Told)[] | undefined;
   /** Other nodes than `holder` that someone names as its holder: views differ, for a moment or because of a partition. */
   readonly alsoHeldBy?: readonly string[] | undefined;
 }
@@ -81,6 +95,8 @@ export function clusterStatus(answers: readonly Answer[]): ClusterStatus {
       : {}),
     addresses,
     members: joinMembers(reports),
+    sessions: reports.flatMap(({ node, speaker }) => (speaker?.sessions ?? []).map((one) => ({ node, ...one }))),
+    bfd: reports.flatMap(({ node, speaker }) => (speaker?.bfd ?? []).map((one) => ({ node, ...one }))),
   };
 }
 
@@ -144,7 +160,9 @@ function byPlace(
 }
 
 function joinAddress(words: readonly Word[]): ClusterAddress {
-  const best = words.toSorted((a, b) => worth(b) - worth(a) || (b.status.term ?? 0) - (a.status.term ?? 0))[0]!.status;
+  const ordered = words.toSorted((a, b) => worth(b) - worth(a) || (b.status.term ?? 0) - (a.status.term ?? 0));
+  const bgp = words.flatMap(({ by, status }) => (status.bgp === undefined ? [] : [{ node: by, ...status.bgp }]));
+  const best: ClusterAddress = { ...ordered[0]!.status, bgp: bgp.length === 0 ? undefined : bgp };
   const others = new Set(words.flatMap(({ status }) => status.holder ?? []));
   others.delete(best.holder ?? '');
   return others.size === 0 ? best : { ...best, alsoHeldBy: [...others].sort() };
@@ -152,8 +170,9 @@ function joinAddress(words: readonly Word[]): ClusterAddress {
 
 /** The word of a holder about itself before hearsay; then who prepares to be one; last who knows of nobody. */
 function worth({ by, status: { holder, state } }: Word): number {
-  if (holder !== undefined) return holder === by ? 3 : 2;
-  return state === 'nobody' ? 0 : 1;
+  if (holder !== undefined) return holder === by ? 4 : 3;
+  // By BGP it is announced where any node does.
+  return state === 'nobody' ? 0 : state === 'announced' ? 2 : 1;
 }
 
 function joinMembers(reports: readonly StatusReport[]): ClusterMember[] {

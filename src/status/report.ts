@@ -3,10 +3,13 @@ import type { AddressVerdict, NodeVerdict } from '../announcement/verdict.ts';
 import { formatIpAddress, type IpAddress, sameIpAddress } from '../base/ip-address.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Reason } from '../base/reason.ts';
+import type { BfdSessionReport } from '../bfd/session-report.ts';
+import type { SessionReport } from '../bgp/session-report.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import type { Instance, MemberStatus, TransportAddress } from '../membership/member.ts';
 import type { ControllerFacts } from './metrics.ts';
+import { type BfdStatus, bfdStatus, type SessionStatus, sessionStatus } from './sessions.ts';
 
 /**
  * What one process knows, as `GET /status` tells it: the verdicts (who may, for every node) joined with what the wire thread
@@ -49,6 +52,9 @@ export interface SpeakerStatus {
   readonly addresses: readonly AddressStatus[];
   /** Absent where there is no membership. */
   readonly members?: readonly MemberReport[] | undefined;
+  /** With every peer of the configuration that selects this node, sorted by name. Absent where none does. */
+  readonly sessions?: readonly SessionStatus[] | undefined;
+  readonly bfd?: readonly BfdStatus[] | undefined;
 }
 
 export interface NodeStatus {
@@ -79,8 +85,15 @@ export interface AddressStatus {
   readonly interfaces?: readonly string[] | undefined;
   /** Of the other machine, with `address-conflict`. */
   readonly mac?: string | undefined;
+  /** Peers that this node has told of it over BGP, and those that it should have; absent where it is to tell nobody. */
+  readonly bgp?: Told | undefined;
   /** Who may hold it and who not, sorted by node: only where one address was asked for. */
   readonly nodes?: readonly NodeAnswer[] | undefined;
+}
+
+export interface Told {
+  readonly told: readonly string[];
+  readonly untold: readonly string[];
 }
 
 /** `reason` absent: it may. `no-advertisement`: no layer 2 advertisement selects the address. */
@@ -124,6 +137,10 @@ export interface SpeakerView {
   readonly verdicts: readonly AddressVerdict[];
   readonly wire: readonly HolderFacts[];
   readonly members?: readonly MemberFacts[] | undefined;
+  readonly sessions?: readonly SessionReport[] | undefined;
+  readonly bfd?: readonly BfdSessionReport[] | undefined;
+  /** Whom this node told of the address by BGP; undefined: it is not to. */
+  readonly told?: ((verdict: AddressVerdict) => Told | undefined) | undefined;
 }
 
 export interface StatusFacts {
@@ -168,14 +185,15 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
   };
 }
 
-function speakerStatus({ configured, nodes, verdicts, wire, members }: SpeakerView, query: StatusQuery): SpeakerStatus {
+function speakerStatus(view: SpeakerView, query: StatusQuery): SpeakerStatus {
+  const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], told } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, holder } = query;
   const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
     if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
     const known = facts.get(formatIpAddress(verdict.address));
     if (holder !== undefined && known?.holder !== holder) return [];
-    const status = addressStatus(verdict, known);
+    const status = addressStatus(verdict, known, told?.(verdict));
     return [address === undefined ? status : { ...status, nodes: verdict.nodes.map(nodeAnswer) }];
   });
   return {
@@ -183,26 +201,31 @@ function speakerStatus({ configured, nodes, verdicts, wire, members }: SpeakerVi
     nodes: nodes && [...nodes.values()].map(nodeStatus),
     addresses,
     members: members?.map(memberReport),
+    sessions: sessions.length === 0 ? undefined : sessions.map(sessionStatus),
+    bfd: bfd.length === 0 ? undefined : bfd.map(bfdStatus),
   };
 }
 
 const nodeStatus = ({ name, draining, leaving }: ClusterNode): NodeStatus => ({ node: name, draining, leaving });
 
-function addressStatus(verdict: AddressVerdict, facts: HolderFacts | undefined): AddressStatus {
+function addressStatus(verdict: AddressVerdict, facts: HolderFacts | undefined, bgp: Told | undefined): AddressStatus {
   const { address, services, pool } = verdict;
   const { holder, term, since, handingOver, layer2 } = facts ?? {};
-  const standing = standingOf(verdict, holder, layer2);
-  return { address: formatIpAddress(address), services, pool, holder, term, since, handingOver, ...standing };
+  const standing = standingOf(verdict, holder, layer2, bgp);
+  return { address: formatIpAddress(address), services, pool, holder, term, since, handingOver, ...standing, bgp };
 }
 
 function standingOf(
   { barred, nodes }: AddressVerdict,
   holder: string | undefined,
   layer2: Layer2AddressReport['state'] | undefined,
+  bgp: Told | undefined,
 ): Pick<AddressStatus, 'state' | 'reason' | 'interfaces' | 'mac'> {
   switch (layer2?.kind) {
     case undefined:
       if (holder !== undefined) return { state: 'elsewhere', reason: barred };
+      if (bgp !== undefined)
+        return bgp.told.length > 0 ? { state: 'announced' } : { state: 'refused', reason: 'no-session' };
       return { state: 'nobody', reason: barred ?? commonReason(nodes) };
     case 'announced':
       return { state: 'announced', interfaces: layer2.interfaces };
@@ -229,14 +252,15 @@ function commonReason(nodes: readonly NodeVerdict[]): Reason | undefined {
   return reasons.size === 1 ? [...reasons][0] : undefined;
 }
 
-function nodeAnswer({ node, layer2 }: NodeVerdict): NodeAnswer {
+function nodeAnswer({ node, layer2, bgp }: NodeVerdict): NodeAnswer {
   switch (layer2.kind) {
     case 'may':
       return { node };
     case 'may-not':
       return { node, reason: layer2.reason };
     case 'absent':
-      return { node, reason: 'no-advertisement' };
+      if (bgp.kind === 'may') return { node };
+      return { node, reason: bgp.kind === 'may-not' ? bgp.reason : 'no-advertisement' };
   }
 }
 

@@ -72,7 +72,7 @@ describe.skipIf(!privateTree.inside)(`virtual IPs on another network than the no
     const second = await holder();
     await port(first, 'forwarding');
     const watched = daemons[1 + NODES.indexOf(first)]!;
-    await watched.log.first('its link lives again', 0, seconds(5), (line) => line.reachesOthers === true);
+    await watched.log.first('its link lives again', 0, seconds(5), ({ reachesOthers }) => reachesOthers === true);
     expect(await holder()).toBe(second);
   });
 
@@ -81,7 +81,7 @@ describe.skipIf(!privateTree.inside)(`virtual IPs on another network than the no
     for (const name of NODES) await port(name, 'disabled');
     const speaker = daemons[1 + NODES.indexOf(first)]!;
     const from = speaker.log.mark();
-    await speaker.log.first('its link is dead', from, seconds(5), (line) => line.reachesOthers === false);
+    await speaker.log.first('its link is dead', from, seconds(5), ({ reachesOthers }) => reachesOthers === false);
     for (const name of NODES) await port(name, 'forwarding');
     expect(await holder()).toBe(first);
   });
