@@ -13,11 +13,10 @@ export type ConnectionId = `out ${number}` | `in ${number}`;
 export type SessionTimer = string & { readonly __brand: 'bgp session timer' };
 
 /** What the driver tells the session (session.ts). Events of a connection that the session closed are ignored, so late ones do no harm. */
-export type SessionEvent = { readonly now: Milliseconds } & /**
+export type SessionEvent = { readonly now: Milliseconds } /**
  * `restarting`: this process takes up what an earlier one left with graceful restart (RFC 4724 §4.1). `forwarding`: the data path
  * of the announced addresses has not been interrupted since then.
- */
-(
+ */ & (
   | { readonly kind: 'start'; readonly restarting: boolean; readonly forwarding: boolean }
   /**
    * Stays idle until the next start. `for-good`: after the driver has sent its withdrawals. `keep-routes`: a peer that agreed to graceful restart

@@ -1,0 +1,169 @@
+import { type Milliseconds, ms, seconds } from '../base/clock.ts';
+import {
+  type Ending,
+  type Fsm,
+  type FsmConfig,
+  type FsmEffect,
+  type FsmEvent,
+  type Spread,
+  TIMERS,
+} from './fsm-events.ts';
+import type { Negotiated } from './negotiation.ts';
+import { CeaseError, ErrorCode, FsmError, MessageType, OpenError } from './wire/constants.ts';
+import type { MessageError, Notification } from './wire/message.ts';
+
+/** What the states of fsm.ts have in common: the ways to Idle, to the next state, and the timers. */
+export interface Step {
+  readonly fsm: Fsm;
+  readonly effects: readonly FsmEffect[];
+}
+
+/** RFC 4271 §8.2.2 suggests four minutes to wait for an OPEN. */
+const LARGE_HOLD_TIME = seconds(240);
+/** RFC 9687 §6: the greater of eight minutes and twice the hold time. */
+const SEND_HOLD_TIME = seconds(480);
+
+export const SEND_KEEPALIVE: FsmEffect = { kind: 'send', message: { kind: 'keepalive' } };
+
+export const stay = (fsm: Fsm): Step => ({ fsm, effects: [] });
+
+/** Whether there is somebody to tell. */
+const isConnected = ({ state, delayingOpen }: Fsm): boolean =>
+  delayingOpen || state === 'open-sent' || state === 'open-confirm' || state === 'established';
+
+/** The only way to Idle: everything is released there. `failures` is added to the counter; undefined: it becomes zero. */
+export function toIdle(
+  fsm: Fsm,
+  ending: Ending,
+  failures: number | undefined,
+  how: 'flush' | 'abort' = ending.kind === 'tcp-failed' ? 'abort' : 'flush',
+): Step {
+  const effects: FsmEffect[] = [];
+  const exists = isConnected(fsm) || fsm.state === 'connect';
+  const unheard = ending.kind === 'notification-sent' && !isConnected(fsm);
+  if (exists) effects.push({ kind: 'ended', ending: unheard ? { kind: 'stopped-silently' } : ending });
+  for (const timer of TIMERS) effects.push(stopTimer(timer));
+  if (ending.kind === 'notification-sent' && !unheard) effects.push({ kind: 'send', message: ending.notification });
+  if (exists) effects.push({ kind: 'close', how });
+  const connectRetryCounter = failures === undefined ? 0 : fsm.connectRetryCounter + failures;
+  return { fsm: { state: 'idle', connectRetryCounter, delayingOpen: false, negotiated: undefined }, effects };
+}
+
+export const fail = (fsm: Fsm, notification: Notification, message: string | undefined): Step =>
+  toIdle(fsm, sent(notification, message), 1);
+
+export const refuse = (fsm: Fsm, { code, subcode, data, message }: MessageError): Step =>
+  fail(fsm, notificationOf(code, subcode, data), message);
+
+export const stop = (fsm: Fsm, notification: Notification | undefined): Step =>
+  toIdle(fsm, notification === undefined ? { kind: 'stopped-silently' } : sent(notification), undefined);
+
+export const loseCollision = (fsm: Fsm): Step =>
+  toIdle(fsm, sent(notificationOf(ErrorCode.cease, CeaseError.connectionCollision)), 1);
+
+/** Event 24 is no failure of this configuration's making: only another version may work. */
+export const told = (fsm: Fsm, notification: Notification): Step =>
+  toIdle(fsm, { kind: 'notification-received', notification }, isVersionError(notification) ? 0 : 1);
+const isVersionError = ({ code, subcode }: Notification): boolean =>
+  code === ErrorCode.open && subcode === OpenError.unsupportedVersion;
+
+/** RFC 6608 §4: the subcode says in which state, the data which type of message. */
+export function unexpected(fsm: Fsm, event: FsmEvent): Step {
+  const type = messageTypeOf(event);
+  const subcode = type === undefined ? FsmError.unspecified : FSM_SUBCODE[fsm.state];
+  const data = subcode === FsmError.unspecified || type === undefined ? new Uint8Array() : Uint8Array.of(type);
+  return fail(fsm, notificationOf(ErrorCode.fsm, subcode, data), undefined);
+}
+const FSM_SUBCODE: Readonly<Record<Fsm['state'], number>> = {
+  idle: FsmError.unspecified,
+  connect: FsmError.unspecified,
+  active: FsmError.unspecified,
+  'open-sent': FsmError.inOpenSent,
+  'open-confirm': FsmError.inOpenConfirm,
+  established: FsmError.inEstablished,
+};
+function messageTypeOf({ kind }: FsmEvent): number | undefined {
+  if (kind === 'open' || kind === 'open-error') return MessageType.open;
+  if (kind === 'update' || kind === 'update-error') return MessageType.update;
+  if (kind === 'keepalive') return MessageType.keepalive;
+  if (kind === 'route-refresh' || kind === 'route-refresh-error') return MessageType.routeRefresh;
+  return undefined;
+}
+
+export function sendOpen(fsm: Fsm, config: FsmConfig): Step {
+  return {
+    fsm: { ...fsm, state: 'open-sent', delayingOpen: false },
+    effects: [
+      stopTimer('connect-retry'),
+      stopTimer('delay-open'),
+      { kind: 'send', message: config.open },
+      startTimer('hold', exactly(LARGE_HOLD_TIME)),
+    ],
+  };
+}
+
+export function confirm(fsm: Fsm, negotiated: Negotiated, before: readonly FsmEffect[]): Step {
+  return {
+    fsm: { ...fsm, state: 'open-confirm', delayingOpen: false, negotiated },
+    effects: [
+      stopTimer('connect-retry'),
+      stopTimer('delay-open'),
+      ...before,
+      SEND_KEEPALIVE,
+      ...(negotiated.holdTime === 0 ? [stopTimer('hold')] : startHold(negotiated)),
+      ...startKeepalive(negotiated),
+    ],
+  };
+}
+
+/** The connection is lost, the peer may come again, and so may we. */
+export function listenAgain(fsm: Fsm, ending: Ending, config: FsmConfig): Step {
+  return {
+    fsm: { ...fsm, state: 'active', delayingOpen: false },
+    effects: [...drop(ending, 'abort'), stopTimer('delay-open'), stopTimer('hold'), ...startConnectRetry(config)],
+  };
+}
+
+export const drop = (ending: Ending, how: 'flush' | 'abort'): FsmEffect[] => [
+  { kind: 'ended', ending },
+  { kind: 'close', how },
+];
+
+export const sent = (notification: Notification, message?: string): Ending => ({
+  kind: 'notification-sent',
+  notification,
+  message,
+});
+export const notificationOf = (code: number, subcode = 0, data: Uint8Array = new Uint8Array()): Notification => ({
+  kind: 'notification',
+  code,
+  subcode,
+  data,
+});
+
+export const stopTimer = (timer: (typeof TIMERS)[number]): FsmEffect => ({ kind: 'stop-timer', timer });
+export const startTimer = (timer: (typeof TIMERS)[number], spread: Spread): FsmEffect => ({
+  kind: 'start-timer',
+  timer,
+  ...spread,
+});
+export const exactly = (time: Milliseconds): Spread => ({ atLeast: time, atMost: time });
+/** RFC 4271 §10: a factor between 0.75 and 1. */
+const jittered = (time: Milliseconds): Spread => ({ atLeast: ms(time * 0.75), atMost: time });
+
+export const startConnectRetry = (config: FsmConfig, spread: Spread = jittered(config.connectTime)): FsmEffect[] =>
+  config.passive ? [] : [startTimer('connect-retry', spread)];
+
+/** RFC 4271 §4.2: with a hold time of zero neither timer runs; RFC 9687 §4.3: nor does the third. */
+export function startHold(negotiated: Negotiated | undefined): FsmEffect[] {
+  const time = negotiated?.holdTime ?? 0;
+  return time === 0 ? [] : [startTimer('hold', exactly(ms(time)))];
+}
+export function startKeepalive(negotiated: Negotiated | undefined): FsmEffect[] {
+  const time = negotiated?.keepaliveTime ?? 0;
+  return time === 0 ? [] : [startTimer('keepalive', jittered(ms(time)))];
+}
+export function startSendHold(negotiated: Negotiated | undefined): FsmEffect[] {
+  const time = negotiated?.holdTime ?? 0;
+  return time === 0 ? [] : [startTimer('send-hold', exactly(ms(Math.max(SEND_HOLD_TIME, 2 * time))))];
+}
