@@ -1,8 +1,9 @@
+import { compact } from '../base/compact.ts';
 import type { Labels } from '../base/label-selector.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
-import { mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
+import { type EndpointSlice, mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
 import type { Inventory } from './inventory.ts';
 import { impliedNamespaceLabels, readNamespace } from './namespace.ts';
 import { type ClusterNode, impliedNode } from './node.ts';
@@ -81,21 +82,71 @@ function remembered<V>(read: (object: ClusterObject) => V): (object: ClusterObje
   };
 }
 
-function serviceReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, ServiceRequest> {
-  let memory = new Map<ClusterObject, ReturnType<typeof readService>>();
+/** What a list says now, each object read once, and what is said no more, or anew, since the call before. */
+interface Readings<V> {
+  readonly all: readonly V[];
+  readonly gone: readonly V[];
+  readonly come: readonly V[];
+}
+
+/**
+ * Not by weak references: the cluster may keep the object that its status was merged into, and ten thousand of them make every
+ * garbage collection slow. Lists are sorted; of one that is not, some objects would be read again, no more.
+ */
+function listReader<V>(read: (object: ClusterObject) => V): (objects: readonly ClusterObject[]) => Readings<V> {
+  let before: readonly ClusterObject[] = [];
+  let all: readonly V[] = [];
   return (objects) => {
-    // Not by weak references: the cluster may keep the object that its status was merged into.
-    const before = memory;
-    memory = new Map();
-    const values = new Map<ServiceKey, ServiceRequest>();
-    const problems: Problem[] = [];
-    for (const object of objects) {
-      const known = before.get(object) ?? readService(object);
-      memory.set(object, known);
-      const { service, problems: found } = known;
-      values.set(service.key, service);
-      problems.push(...found);
+    const gone: V[] = [];
+    const come: V[] = [];
+    const next: V[] = new Array(objects.length);
+    for (let i = 0, j = 0; i < before.length || j < objects.length; ) {
+      const old = before[i];
+      const now = objects[j];
+      const order = old === now ? 0 : old === undefined ? 1 : now === undefined ? -1 : compareNames(old, now);
+      if (old === now) next[j] = all[i]!;
+      else {
+        if (order <= 0) gone.push(all[i]!);
+        if (order >= 0) {
+          next[j] = read(now!);
+          come.push(next[j]!);
+        }
+      }
+      if (order <= 0) i++;
+      if (order >= 0) j++;
     }
+    before = objects;
+    all = next;
+    return { all, gone, come };
+  };
+}
+
+const compareNames = (a: ClusterObject, b: ClusterObject): number =>
+  a.namespace === b.namespace ? (a.name < b.name ? -1 : a.name > b.name ? 1 : 0) : a.namespace < b.namespace ? -1 : 1;
+
+/** Of all of them, looked for only where one that came or went has any. */
+function problemsOf<V extends { readonly problems: readonly Problem[] }>(
+  { all, gone, come }: Readings<V>,
+  before: readonly Problem[],
+): readonly Problem[] {
+  const concerned = ({ problems }: V): boolean => problems.length > 0;
+  return gone.some(concerned) || come.some(concerned) ? all.flatMap(({ problems }) => problems) : before;
+}
+
+function serviceReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, ServiceRequest> {
+  const read = listReader(readService);
+  let values: ReadonlyMap<ServiceKey, ServiceRequest> = new Map();
+  let problems: readonly Problem[] = [];
+  return (objects) => {
+    const readings = read(objects);
+    const { all, gone, come } = readings;
+    const same = gone.length === come.length && come.every(({ service }, i) => service.key === gone[i]!.service.key);
+    if (same) {
+      const next = new Map(values);
+      for (const { service } of come) next.set(service.key, service);
+      values = next;
+    } else values = new Map(all.map(({ service }) => [service.key, service]));
+    problems = problemsOf(readings, problems);
     return { values, problems };
   };
 }
@@ -148,54 +199,46 @@ const sameEntries = <K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean 
 
 /** Of ten thousand slices one changes, so only the Services of slices that came or went are looked at. */
 function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, readonly Endpoint[]> {
-  const read = remembered(readEndpointSlice);
-  const groups = new Map<ServiceKey, readonly ClusterObject[]>();
-  let before: readonly ClusterObject[] = [];
+  const read = listReader((object) => ({ name: object.name, ...readEndpointSlice(object) }));
+  const groups = new Map<ServiceKey, readonly NamedSlice[]>();
   let values: ReadonlyMap<ServiceKey, readonly Endpoint[]> = new Map();
   let problems: readonly Problem[] = [];
   return (objects) => {
-    const { gone, come } = difference(before, objects);
-    before = objects;
+    const readings = read(objects);
     const concerned = new Set<ServiceKey>();
-    const regroup = (
-      object: ClusterObject,
-      grouped: (group: readonly ClusterObject[]) => readonly ClusterObject[],
-    ): void => {
-      const { service } = read(object);
-      if (service === undefined) return;
+    for (const slice of readings.gone) {
+      const { service } = slice;
+      if (service === undefined) continue;
       concerned.add(service);
-      groups.set(service, grouped(groups.get(service) ?? []));
-    };
-    for (const object of gone) regroup(object, (group) => group.filter((one) => one !== object));
-    for (const object of come) regroup(object, (group) => [...group, object].sort(byName));
+      groups.set(
+        service,
+        (groups.get(service) ?? []).filter((one) => one !== slice),
+      );
+    }
+    for (const slice of readings.come) {
+      const { service } = slice;
+      if (service === undefined) continue;
+      concerned.add(service);
+      groups.set(service, compact([...(groups.get(service) ?? []), slice].sort(byName)));
+    }
     const next = new Map(values);
     for (const service of concerned) {
       const group = groups.get(service) ?? [];
-      if (group.length > 0) next.set(service, mergeEndpoints(group.map(read)));
+      if (group.length > 0) next.set(service, mergeEndpoints(group));
       else {
         groups.delete(service);
         next.delete(service);
       }
     }
     values = next;
-    if ([...gone, ...come].some((object) => read(object).problems.length > 0))
-      problems = objects.flatMap((object) => read(object).problems);
+    problems = problemsOf(readings, problems);
     return { values, problems };
   };
 }
 
-/** All slices of a Service are in its namespace. */
-const byName = (a: ClusterObject, b: ClusterObject): number => (a.name < b.name ? -1 : 1);
-
-/** What two sorted lists do not have in common, found between their common beginning and their common end. */
-function difference<T>(
-  before: readonly T[],
-  after: readonly T[],
-): { readonly gone: readonly T[]; readonly come: readonly T[] } {
-  const shorter = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < shorter && before[start] === after[start]) start++;
-  let end = 0;
-  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
-  return { gone: before.slice(start, before.length - end), come: after.slice(start, after.length - end) };
+interface NamedSlice extends EndpointSlice {
+  readonly name: string;
 }
+
+/** All slices of a Service are in its namespace. */
+const byName = (a: NamedSlice, b: NamedSlice): number => (a.name < b.name ? -1 : 1);
