@@ -2,11 +2,14 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { AllocationDecision, PoolUsage } from '../allocation/decision.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Problem } from '../base/problem.ts';
+import type { BfdSessionReport } from '../bfd/session-report.ts';
+import type { SessionReport } from '../bgp/session-report.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import type { MembershipCounters } from '../membership/driver.ts';
 import type { MemberStatus } from '../membership/member.ts';
+import { registerSessionMetrics } from './session-metrics.ts';
 
 /** What the controller's part of the metrics is made of, as of its last pass. */
 export interface ControllerFacts {
@@ -29,6 +32,8 @@ export interface SpeakerFacts {
     | undefined;
   /** Of every other node. */
   readonly members: readonly { readonly status: MemberStatus }[];
+  readonly sessions?: readonly SessionReport[] | undefined;
+  readonly bfd?: readonly BfdSessionReport[] | undefined;
 }
 
 /**
@@ -110,6 +115,7 @@ export class Metrics {
     });
     this.#membershipCounters(() => known()?.counters?.membership);
     this.#layer2Counters(() => known()?.counters?.layer2);
+    registerSessionMetrics(this.#registry, () => ({ sessions: known()?.sessions ?? [], bfd: known()?.bfd ?? [] }));
   }
 
   async text(): Promise<string> {
