@@ -71,7 +71,7 @@ export class Authenticator {
     if (now >= this.#forgetAt) this.#received = undefined;
     if (!this.#isInWindow(section, packet.detectMultiplier)) return 'sequence-number';
     const length = bytes[3]!;
-    const whole = bytes.slice(0, length);
+    const whole = Uint8Array.from(bytes.subarray(0, length));
     const at = CONTROL_PACKET + 8;
     whole.set(padded(this.#key.key), at);
     if (!equal(sha1(whole), section.digest)) return 'wrong-digest';

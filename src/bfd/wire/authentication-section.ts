@@ -41,12 +41,12 @@ export function decodeAuthentication(bytes: Uint8Array): Decoded<AuthenticationS
   if (type === 'simple-password') {
     const octets = length - SECTION_HEADER;
     if (octets < 1 || octets > LONGEST_PASSWORD) return malformed('authentication-length');
-    return decoded({ type, keyId, password: reader.bytes(octets).slice() });
+    return decoded({ type, keyId, password: Uint8Array.from(reader.bytes(octets)) });
   }
   if (length !== sectionLength(type)) return malformed('authentication-length');
   reader.uint8(); // RFC 5880 §4.3: reserved, ignored on receipt.
   const sequenceNumber = reader.uint32();
-  return decoded({ type, keyId, sequenceNumber, digest: reader.bytes(length - DIGEST_OFFSET).slice() });
+  return decoded({ type, keyId, sequenceNumber, digest: Uint8Array.from(reader.bytes(length - DIGEST_OFFSET)) });
 }
 
 export function encodeAuthentication(section: AuthenticationSection): Uint8Array {
