@@ -2,7 +2,7 @@ import type { IpAddress } from '../../base/ip-address.ts';
 
 /*
  * BGP messages as values. What a field could contradict is not stored: lengths and header AS numbers come from the rest
- * (`asnOf`, `headerAsn`), and prefixes stay the bytes that they are on the wire until somebody wants to see them (nlri.ts).
+ * (`asnOf`), and prefixes stay the bytes that they are on the wire until somebody wants to see them (nlri.ts).
  */
 
 /** What the two ends agreed on, as far as it changes how bytes are read and written. Of one direction. */
@@ -32,7 +32,7 @@ export const IPV6_UNICAST: Family = { afi: 2, safi: 1 };
 /** RFC 4271 §4.2. */
 export interface Open {
   readonly kind: 'open';
-  /** The header's AS field, two octets: AS_TRANS where the AS number needs four (headerAsn). */
+  /** The header's AS field, two octets: AS_TRANS where the AS number needs four. */
   readonly as2: number;
   /** Seconds; 0: no keepalives. */
   readonly holdTime: number;
@@ -115,7 +115,7 @@ export interface PathAttributes {
   readonly clusterList?: readonly IpAddress[] | undefined;
   readonly mpReach?: MpReach | undefined;
   readonly mpUnreach?: Nlri | undefined;
-  /** RFC 4360, 64 bits each (extended-community.ts). */
+  /** RFC 4360, 64 bits each. */
   readonly extendedCommunities?: readonly bigint[] | undefined;
   readonly largeCommunities?: readonly LargeCommunity[] | undefined;
   /** Optional ones that we do not use. */

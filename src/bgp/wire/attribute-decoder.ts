@@ -1,0 +1,274 @@
+import type { IpAddress } from '../../base/ip-address.ts';
+import { decodeAsPath, isConfederation } from './as-path.ts';
+import { Afi, AttributeFlag, AttributeType } from './constants.ts';
+import type {
+  Aggregator,
+  LargeCommunity,
+  MpReach,
+  Nlri,
+  Origin,
+  PathAttributes,
+  PathSegment,
+  UnknownAttribute,
+  WireContext,
+} from './message.ts';
+import { arePrefixes, familyOf, ipFamilyOf } from './nlri.ts';
+import { ipv4At, ipv6At, uint16At, uint32At, uint64At } from './octets.ts';
+import type { UpdateFault } from './update-fault.ts';
+
+/** The attributes of one UPDATE while they are read: what is only there for AS numbers of two octets is still apart. */
+export type AttributeDraft = { -readonly [K in Exclude<keyof PathAttributes, 'unknown'>]: PathAttributes[K] } & {
+  unknown: UnknownAttribute[] | undefined;
+  as4Path: readonly PathSegment[] | undefined;
+  as4Aggregator: Aggregator | undefined;
+};
+
+const { optional, transitive } = AttributeFlag;
+const WELL_KNOWN = transitive;
+const OPTIONAL = optional;
+const OPTIONAL_TRANSITIVE = optional | transitive;
+
+/** What the Optional and Transitive flags of each attribute are (IANA "BGP Path Attributes"); others we have never heard of. */
+const FLAGS: ReadonlyMap<number, number> = new Map([
+  [AttributeType.origin, WELL_KNOWN],
+  [AttributeType.asPath, WELL_KNOWN],
+  [AttributeType.nextHop, WELL_KNOWN],
+  [AttributeType.med, OPTIONAL],
+  [AttributeType.localPref, WELL_KNOWN],
+  [AttributeType.atomicAggregate, WELL_KNOWN],
+  [AttributeType.aggregator, OPTIONAL_TRANSITIVE],
+  [AttributeType.communities, OPTIONAL_TRANSITIVE],
+  [AttributeType.originatorId, OPTIONAL],
+  [AttributeType.clusterList, OPTIONAL],
+  [AttributeType.mpReach, OPTIONAL],
+  [AttributeType.mpUnreach, OPTIONAL],
+  [AttributeType.extendedCommunities, OPTIONAL_TRANSITIVE],
+  [AttributeType.as4Path, OPTIONAL_TRANSITIVE],
+  [AttributeType.as4Aggregator, OPTIONAL_TRANSITIVE],
+  [AttributeType.largeCommunities, OPTIONAL_TRANSITIVE],
+  [22, OPTIONAL_TRANSITIVE], // PMSI_TUNNEL, RFC 6514
+  [23, OPTIONAL_TRANSITIVE], // Tunnel Encapsulation, RFC 9012
+  [24, OPTIONAL], // Traffic Engineering, RFC 5543
+  [25, OPTIONAL_TRANSITIVE], // IPv6 Address Specific Extended Community, RFC 5701
+  [26, OPTIONAL], // AIGP, RFC 7311
+  [27, OPTIONAL_TRANSITIVE], // PE Distinguisher Labels, RFC 6514
+  [29, OPTIONAL], // BGP-LS, RFC 9552
+  [33, OPTIONAL], // BGPsec_Path, RFC 8205
+  [35, OPTIONAL_TRANSITIVE], // Only to Customer, RFC 9234
+  [36, OPTIONAL_TRANSITIVE], // D-PATH, RFC 9815
+  [37, OPTIONAL_TRANSITIVE], // SFP, RFC 9015
+  [38, OPTIONAL_TRANSITIVE], // BFD Discriminator, RFC 9026
+  [40, OPTIONAL_TRANSITIVE], // BGP Prefix-SID, RFC 8669
+  [128, OPTIONAL_TRANSITIVE], // ATTR_SET, RFC 6368
+]);
+
+/**
+ * Reads one attribute into the draft; its value lies between `at` and `end`. What is returned is wrong with it, and then the
+ * draft is as it was (but for prefixes with an unusable next hop, which must be known to be withdrawn).
+ */
+export function readAttribute(
+  draft: AttributeDraft,
+  flags: number,
+  type: number,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  context: WireContext,
+): UpdateFault | undefined {
+  if (isUnwelcome(type, context)) return 'unwelcome';
+  const expected = FLAGS.get(type);
+  if (expected === undefined) {
+    if ((flags & optional) === 0) return 'unrecognized';
+  } else if ((flags & OPTIONAL_TRANSITIVE) !== expected) return 'flags';
+  // RFC 7606 §7.5, behind the flags: it is well-known.
+  if (type === AttributeType.localPref && context.peerType === 'external') return 'unwelcome';
+
+  const length = end - at;
+  switch (type) {
+    case AttributeType.origin:
+      if (length !== 1) return 'length';
+      draft.origin = ORIGINS[bytes[at]!];
+      return draft.origin === undefined ? 'value' : undefined;
+    case AttributeType.asPath:
+      draft.asPath = decodeAsPath(bytes, at, end, context.as4);
+      if (draft.asPath !== undefined && isPathOf(draft.asPath, context)) return undefined;
+      draft.asPath = undefined;
+      return 'value';
+    case AttributeType.nextHop:
+      if (length !== 4) return 'length';
+      draft.nextHop = ipv4At(bytes, at);
+      return undefined;
+    case AttributeType.med:
+      if (length !== 4) return 'length';
+      draft.med = uint32At(bytes, at);
+      return undefined;
+    case AttributeType.localPref:
+      if (length !== 4) return 'length';
+      draft.localPref = uint32At(bytes, at);
+      return undefined;
+    case AttributeType.atomicAggregate:
+      if (length !== 0) return 'length';
+      draft.atomicAggregate = true;
+      return undefined;
+    case AttributeType.aggregator:
+      if (length !== (context.as4 ? 8 : 6)) return 'length';
+      draft.aggregator = aggregatorAt(bytes, at, context.as4);
+      return draft.aggregator === undefined ? 'value' : undefined;
+    case AttributeType.communities:
+      if (!isWhole(length, 4)) return 'length';
+      draft.communities = listOf(bytes, at, end, 4, uint32At);
+      return undefined;
+    case AttributeType.originatorId:
+      if (length !== 4) return 'length';
+      draft.originatorId = ipv4At(bytes, at);
+      return undefined;
+    case AttributeType.clusterList:
+      if (!isWhole(length, 4)) return 'length';
+      draft.clusterList = listOf(bytes, at, end, 4, ipv4At);
+      return undefined;
+    case AttributeType.mpReach:
+      return readMpReach(draft, bytes, at, end, context);
+    case AttributeType.mpUnreach:
+      if (length < 3) return 'length';
+      draft.mpUnreach = nlriAt(bytes, at, at + 3, end, context);
+      return draft.mpUnreach === undefined ? 'value' : undefined;
+    case AttributeType.extendedCommunities:
+      if (!isWhole(length, 8)) return 'length';
+      draft.extendedCommunities = listOf(bytes, at, end, 8, uint64At);
+      return undefined;
+    case AttributeType.as4Path:
+      return readAs4Path(draft, bytes, at, end);
+    case AttributeType.as4Aggregator:
+      if (length !== 8) return 'length';
+      draft.as4Aggregator = aggregatorAt(bytes, at, true);
+      return draft.as4Aggregator === undefined ? 'value' : undefined;
+    case AttributeType.largeCommunities:
+      if (!isWhole(length, 12)) return 'length';
+      draft.largeCommunities = listOf(bytes, at, end, 12, largeCommunityAt);
+      return undefined;
+    default:
+      draft.unknown ??= [];
+      draft.unknown.push({ type, flags, value: bytes.subarray(at, end) });
+      return undefined;
+  }
+}
+
+const ORIGINS: readonly Origin[] = ['igp', 'egp', 'incomplete'];
+
+/** RFC 7606 §7.9 and §7.10, whatever the flags are; RFC 6793 §4.1. */
+function isUnwelcome(type: number, { peerType, as4 }: WireContext): boolean {
+  switch (type) {
+    case AttributeType.originatorId:
+    case AttributeType.clusterList:
+      return peerType === 'external';
+    case AttributeType.as4Path:
+    case AttributeType.as4Aggregator:
+      return as4;
+    default:
+      return false;
+  }
+}
+
+/** RFC 5065 §5: confederation segments stay inside, and a peer of another member AS begins the path with one. */
+function isPathOf(segments: readonly PathSegment[], { peerType }: WireContext): boolean {
+  if (peerType === 'external') return !segments.some(isConfederation);
+  return peerType !== 'confederation' || segments[0]?.kind === 'confed-sequence';
+}
+
+/** RFC 7606 §7.8, §7.10, §7.14, RFC 8092 §6: a multiple of its unit, and not empty. */
+const isWhole = (length: number, unit: number): boolean => length > 0 && length % unit === 0;
+
+function listOf<T>(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  unit: number,
+  read: (bytes: Uint8Array, at: number) => T,
+): readonly T[] {
+  const list: T[] = [];
+  for (let at = start; at < end; at += unit) list.push(read(bytes, at));
+  return list;
+}
+
+function largeCommunityAt(bytes: Uint8Array, at: number): LargeCommunity {
+  return { global: uint32At(bytes, at), local1: uint32At(bytes, at + 4), local2: uint32At(bytes, at + 8) };
+}
+
+/** RFC 7607 §2: the AS number 0 is malformed. */
+function aggregatorAt(bytes: Uint8Array, at: number, as4: boolean): Aggregator | undefined {
+  const asn = as4 ? uint32At(bytes, at) : uint16At(bytes, at);
+  return asn === 0 ? undefined : { asn, address: ipv4At(bytes, at + (as4 ? 4 : 2)) };
+}
+
+/** RFC 6793 §6: at least one AS number; confederation segments are left out. */
+function readAs4Path(draft: AttributeDraft, bytes: Uint8Array, at: number, end: number): UpdateFault | undefined {
+  if (end - at < 6) return 'length';
+  const path = decodeAsPath(bytes, at, end, true);
+  if (path === undefined) return 'value';
+  draft.as4Path = path.filter((segment) => !isConfederation(segment));
+  return undefined;
+}
+
+/** RFC 4760 §3, RFC 2545 §3, RFC 8950 §3. */
+function readMpReach(
+  draft: AttributeDraft,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  context: WireContext,
+): UpdateFault | undefined {
+  if (end - at < 5) return 'length';
+  const nextHopAt = at + 4;
+  const nextHopEnd = nextHopAt + bytes[at + 3]!;
+  // One reserved octet is between the next hop and the prefixes.
+  if (nextHopEnd + 1 > end) return 'length';
+  const family = ipFamilyOf(familyOf(uint16At(bytes, at), bytes[at + 2]!));
+  const nextHops = nextHopsAt(bytes, nextHopAt, nextHopEnd);
+  if (family !== undefined && !mayBeNextHop(nextHops, bytes[at + 1]!, context)) return 'length';
+  const nlri = nlriAt(bytes, at, nextHopEnd + 1, end, context);
+  if (nlri === undefined) return 'value';
+  const mpReach: MpReach = { nextHops: nextHops ?? [], nlri };
+  draft.mpReach =
+    nextHops === undefined ? { ...mpReach, otherNextHop: bytes.subarray(nextHopAt, nextHopEnd) } : mpReach;
+  return family === undefined || nextHops!.some(isUsableUnicast) ? undefined : 'next-hop';
+}
+
+/** Undefined: of a length that no IPv4 or IPv6 next hop has. */
+function nextHopsAt(bytes: Uint8Array, at: number, end: number): readonly IpAddress[] | undefined {
+  switch (end - at) {
+    case 4:
+      return [ipv4At(bytes, at)];
+    case 16:
+      return [ipv6At(bytes, at)];
+    case 32:
+      return [ipv6At(bytes, at), ipv6At(bytes, at + 16)];
+    default:
+      return undefined;
+  }
+}
+
+function mayBeNextHop(
+  nextHops: readonly IpAddress[] | undefined,
+  afi: number,
+  { extendedNextHop }: WireContext,
+): boolean {
+  if (nextHops === undefined) return false;
+  const isIpv6 = nextHops[0]!.family === 'ipv6';
+  return afi === Afi.ipv4 ? !isIpv6 || extendedNextHop : isIpv6;
+}
+
+/** AFI and SAFI are at `at`. Undefined: not prefixes of that family. */
+function nlriAt(bytes: Uint8Array, at: number, start: number, end: number, context: WireContext): Nlri | undefined {
+  const family = familyOf(uint16At(bytes, at), bytes[at + 2]!);
+  const ip = ipFamilyOf(family);
+  const addPath = ip !== undefined && context.addPath[ip];
+  if (ip !== undefined && !arePrefixes(bytes, start, end, ip, addPath)) return undefined;
+  return { family, addPath, bytes: bytes.subarray(start, end) };
+}
+
+/** Not 0/8, loopback, multicast or reserved; not ::, ::1 or multicast. */
+export function isUsableUnicast({ family, value }: IpAddress): boolean {
+  if (family === 'ipv6') return value > 1n && value >> 120n !== 0xffn;
+  const first = Number(value >> 24n);
+  return first > 0 && first !== 127 && first < 224;
+}
