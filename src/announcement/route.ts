@@ -68,7 +68,8 @@ function highestOf(values: readonly (number | undefined)[]): number | undefined 
   return given.length === 0 ? undefined : Math.max(...given);
 }
 
-const unionOf = (lists: readonly (readonly Community[])[]): readonly Community[] =>
+/** Without repetitions, in ascending order. */
+export const unionOf = (lists: readonly (readonly Community[])[]): readonly Community[] =>
   [...new Map(lists.flat().map((one) => [communityKey(one), one])).values()].sort((a, b) =>
     communityKey(a) < communityKey(b) ? -1 : 1,
   );
