@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { seconds } from '../src/base/clock.ts';
 import { reach, statusOf } from '../src/commands/reach.ts';
 import { type Daemon, startDaemon } from '../src/lab/demo/daemon.ts';
-import { Lab } from '../src/lab/lab.ts';
+import { ended, Lab } from '../src/lab/lab.ts';
 import type { ClusterStatus } from '../src/status/cluster-status.ts';
 import type { Contender } from './contender.ts';
 import { MAIN, until } from './harness.ts';
@@ -71,7 +71,7 @@ export class Cluster implements Contender {
         missing = unsettled(await this.status(), this.#services);
         return missing === undefined ? true : undefined;
       },
-      50,
+      this.#services > 100 ? 500 : 50,
     ).catch((thrown: Error) => {
       throw new Error(`${thrown.message}: ${missing}`, { cause: thrown });
     });
@@ -85,14 +85,17 @@ export class Cluster implements Contender {
     return (await this.status()).addresses.find((one) => one.address === address)?.holder;
   }
 
-  /** What `clarion ...` prints; throws when it ends with another code than 0. */
-  clarion(...words: readonly string[]): Promise<string> {
-    return this.lab.run(
-      undefined,
-      [process.execPath, MAIN, ...words, '--directory', this.folder],
-      undefined,
-      seconds(60),
-    );
+  /** Runs `clarion ...` as an operator would; throws with all that it said when it ends with another code than 0. */
+  async clarion(...words: readonly string[]): Promise<void> {
+    const command = [process.execPath, MAIN, ...words, '--directory', this.folder];
+    const child = this.lab.spawn(undefined, command, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+    const outcome = await ended(child);
+    if (outcome !== 0) throw new Error(`clarion ${words.join(' ')} ended with ${outcome}: ${said.trim()}`);
   }
 
   speaker(node: string): Daemon {

@@ -25,7 +25,7 @@ export interface Stream {
 }
 
 export interface PingStream {
-  /** It is answered now; throws when it is not within 10 s. */
+  /** It is answered now; throws when it is not within 20 s. */
   answered(): Promise<void>;
   stop(): Promise<Stream>;
 }
@@ -46,7 +46,7 @@ export async function startPings(lab: Lab, address: string): Promise<PingStream>
   await answers.first(`${address} answers`, STEADY, seconds(10), () => true);
   return {
     async answered() {
-      await answers.first(`${address} answers again`, answers.mark(), seconds(10), () => true);
+      await answers.first(`${address} answers again`, answers.mark(), seconds(20), () => true);
     },
     async stop() {
       child.stdin?.end();

@@ -60,7 +60,8 @@ function askSocket(name: string, socketPath: string, { address, holder }: Status
   return new Promise((resolve) => {
     const failed = (error: string): void => resolve({ name, ok: false, error });
     const asked = request(
-      { socketPath, path: `/status?${parameters.toString()}`, timeout: ANSWER_LIMIT },
+      // A connection each: one kept for reuse may have been closed meanwhile, while a folder of thousands of files was read.
+      { socketPath, path: `/status?${parameters.toString()}`, timeout: ANSWER_LIMIT, agent: false },
       (response) => {
         let body = '';
         response.setEncoding('utf8').on('data', (part: string) => {
