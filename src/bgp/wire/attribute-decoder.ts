@@ -16,11 +16,15 @@ import { arePrefixes, familyOf, ipFamilyOf } from './nlri.ts';
 import { ipv4At, ipv6At, uint16At, uint32At, uint64At } from './octets.ts';
 import type { UpdateFault } from './update-fault.ts';
 
-/** The attributes of one UPDATE while they are read: what is only there for AS numbers of two octets is still apart. */
-export type AttributeDraft = { -readonly [K in Exclude<keyof PathAttributes, 'unknown'>]: PathAttributes[K] } & {
-  unknown: UnknownAttribute[] | undefined;
+/** The attributes of one UPDATE while they are read. */
+export interface AttributeDraft {
+  readonly attributes: MutableAttributes;
+  /** What an old speaker carries along for the new ones (RFC 6793 §3). */
   as4Path: readonly PathSegment[] | undefined;
   as4Aggregator: Aggregator | undefined;
+}
+export type MutableAttributes = { -readonly [K in Exclude<keyof PathAttributes, 'unknown'>]: PathAttributes[K] } & {
+  unknown: UnknownAttribute[] | undefined;
 };
 
 const { optional, transitive } = AttributeFlag;
@@ -83,58 +87,59 @@ export function readAttribute(
   // RFC 7606 §7.5, behind the flags: it is well-known.
   if (type === AttributeType.localPref && context.peerType === 'external') return 'unwelcome';
 
+  const { attributes } = draft;
   const length = end - at;
   switch (type) {
     case AttributeType.origin:
       if (length !== 1) return 'length';
-      draft.origin = ORIGINS[bytes[at]!];
-      return draft.origin === undefined ? 'value' : undefined;
+      attributes.origin = ORIGINS[bytes[at]!];
+      return attributes.origin === undefined ? 'value' : undefined;
     case AttributeType.asPath:
-      draft.asPath = decodeAsPath(bytes, at, end, context.as4);
-      if (draft.asPath !== undefined && isPathOf(draft.asPath, context)) return undefined;
-      draft.asPath = undefined;
+      attributes.asPath = decodeAsPath(bytes, at, end, context.as4);
+      if (attributes.asPath !== undefined && isPathOf(attributes.asPath, context)) return undefined;
+      attributes.asPath = undefined;
       return 'value';
     case AttributeType.nextHop:
       if (length !== 4) return 'length';
-      draft.nextHop = ipv4At(bytes, at);
+      attributes.nextHop = ipv4At(bytes, at);
       return undefined;
     case AttributeType.med:
       if (length !== 4) return 'length';
-      draft.med = uint32At(bytes, at);
+      attributes.med = uint32At(bytes, at);
       return undefined;
     case AttributeType.localPref:
       if (length !== 4) return 'length';
-      draft.localPref = uint32At(bytes, at);
+      attributes.localPref = uint32At(bytes, at);
       return undefined;
     case AttributeType.atomicAggregate:
       if (length !== 0) return 'length';
-      draft.atomicAggregate = true;
+      attributes.atomicAggregate = true;
       return undefined;
     case AttributeType.aggregator:
       if (length !== (context.as4 ? 8 : 6)) return 'length';
-      draft.aggregator = aggregatorAt(bytes, at, context.as4);
-      return draft.aggregator === undefined ? 'value' : undefined;
+      attributes.aggregator = aggregatorAt(bytes, at, context.as4);
+      return attributes.aggregator === undefined ? 'value' : undefined;
     case AttributeType.communities:
       if (!isWhole(length, 4)) return 'length';
-      draft.communities = listOf(bytes, at, end, 4, uint32At);
+      attributes.communities = listOf(bytes, at, end, 4, uint32At);
       return undefined;
     case AttributeType.originatorId:
       if (length !== 4) return 'length';
-      draft.originatorId = ipv4At(bytes, at);
+      attributes.originatorId = ipv4At(bytes, at);
       return undefined;
     case AttributeType.clusterList:
       if (!isWhole(length, 4)) return 'length';
-      draft.clusterList = listOf(bytes, at, end, 4, ipv4At);
+      attributes.clusterList = listOf(bytes, at, end, 4, ipv4At);
       return undefined;
     case AttributeType.mpReach:
-      return readMpReach(draft, bytes, at, end, context);
+      return readMpReach(attributes, bytes, at, end, context);
     case AttributeType.mpUnreach:
       if (length < 3) return 'length';
-      draft.mpUnreach = nlriAt(bytes, at, at + 3, end, context);
-      return draft.mpUnreach === undefined ? 'value' : undefined;
+      attributes.mpUnreach = nlriAt(bytes, at, at + 3, end, context);
+      return attributes.mpUnreach === undefined ? 'value' : undefined;
     case AttributeType.extendedCommunities:
       if (!isWhole(length, 8)) return 'length';
-      draft.extendedCommunities = listOf(bytes, at, end, 8, uint64At);
+      attributes.extendedCommunities = listOf(bytes, at, end, 8, uint64At);
       return undefined;
     case AttributeType.as4Path:
       return readAs4Path(draft, bytes, at, end);
@@ -144,11 +149,11 @@ export function readAttribute(
       return draft.as4Aggregator === undefined ? 'value' : undefined;
     case AttributeType.largeCommunities:
       if (!isWhole(length, 12)) return 'length';
-      draft.largeCommunities = listOf(bytes, at, end, 12, largeCommunityAt);
+      attributes.largeCommunities = listOf(bytes, at, end, 12, largeCommunityAt);
       return undefined;
     default:
-      draft.unknown ??= [];
-      draft.unknown.push({ type, flags, value: bytes.subarray(at, end) });
+      attributes.unknown ??= [];
+      attributes.unknown.push({ type, flags, value: bytes.subarray(at, end) });
       return undefined;
   }
 }
@@ -211,7 +216,7 @@ function readAs4Path(draft: AttributeDraft, bytes: Uint8Array, at: number, end: 
 
 /** RFC 4760 §3, RFC 2545 §3, RFC 8950 §3. */
 function readMpReach(
-  draft: AttributeDraft,
+  attributes: MutableAttributes,
   bytes: Uint8Array,
   at: number,
   end: number,
@@ -228,7 +233,7 @@ function readMpReach(
   const nlri = nlriAt(bytes, at, nextHopEnd + 1, end, context);
   if (nlri === undefined) return 'value';
   const mpReach: MpReach = { nextHops: nextHops ?? [], nlri };
-  draft.mpReach =
+  attributes.mpReach =
     nextHops === undefined ? { ...mpReach, otherNextHop: bytes.subarray(nextHopAt, nextHopEnd) } : mpReach;
   return family === undefined || nextHops!.some(isUsableUnicast) ? undefined : 'next-hop';
 }

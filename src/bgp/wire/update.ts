@@ -1,5 +1,5 @@
 import { mergeAs4Path } from './as-path.ts';
-import { type AttributeDraft, isUsableUnicast, readAttribute } from './attribute-decoder.ts';
+import { type AttributeDraft, isUsableUnicast, type MutableAttributes, readAttribute } from './attribute-decoder.ts';
 import { AS_TRANS, AttributeFlag, AttributeType, ErrorCode, HEADER } from './constants.ts';
 import {
   type DecodedMessage,
@@ -33,13 +33,13 @@ export function decodeUpdate(bytes: Uint8Array, context: WireContext): DecodedMe
   if (!isReadable(withdrawnAt, withdrawnEnd) || !isReadable(attributesEnd, bytes.length))
     findings.add('network-field', 0);
 
-  const draft = emptyDraft();
+  const draft: AttributeDraft = { attributes: noAttributes(), as4Path: undefined, as4Aggregator: undefined };
   readAttributes(bytes, attributesAt, attributesEnd, draft, context, findings);
   const update: Update = {
     kind: 'update',
     withdrawn: ipv4Nlri(bytes, withdrawnAt, withdrawnEnd, context),
     announced: ipv4Nlri(bytes, attributesEnd, bytes.length, context),
-    attributes: draft,
+    attributes: draft.attributes,
   };
   checkWhole(update, findings);
   withFourOctets(draft);
@@ -96,7 +96,7 @@ function unreadable(findings: Findings, fault: UpdateFault): DecodedMessage {
 }
 
 /** All keys are there from the start, so that every UPDATE is an object of the same shape. */
-const emptyDraft = (): AttributeDraft => ({
+const noAttributes = (): MutableAttributes => ({
   origin: undefined,
   asPath: undefined,
   nextHop: undefined,
@@ -112,8 +112,6 @@ const emptyDraft = (): AttributeDraft => ({
   extendedCommunities: undefined,
   largeCommunities: undefined,
   unknown: undefined,
-  as4Path: undefined,
-  as4Aggregator: undefined,
 });
 
 function ipv4Nlri(bytes: Uint8Array, start: number, end: number, context: WireContext): Nlri {
@@ -170,16 +168,14 @@ function checkWhole({ announced, attributes }: Update, findings: Findings): void
 }
 
 /** RFC 6793 §4.2.3: what an old speaker carried along takes the place of its AS_TRANS. */
-function withFourOctets(draft: AttributeDraft): void {
-  const { asPath, as4Path, aggregator, as4Aggregator } = draft;
-  draft.as4Path = undefined;
-  draft.as4Aggregator = undefined;
+function withFourOctets({ attributes, as4Path, as4Aggregator }: AttributeDraft): void {
+  const { asPath, aggregator } = attributes;
   if (aggregator !== undefined && as4Aggregator !== undefined) {
     // Somebody aggregated who knew nothing of the four octets.
     if (aggregator.asn !== AS_TRANS) return;
-    draft.aggregator = as4Aggregator;
+    attributes.aggregator = as4Aggregator;
   }
-  if (asPath !== undefined && as4Path !== undefined) draft.asPath = mergeAs4Path(asPath, as4Path);
+  if (asPath !== undefined && as4Path !== undefined) attributes.asPath = mergeAs4Path(asPath, as4Path);
 }
 
 function concluded(update: Update, { error }: Findings): DecodedMessage {
