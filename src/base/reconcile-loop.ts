@@ -1,10 +1,11 @@
-import type { Clock, Timer } from './clock.ts';
+import type { Clock, Milliseconds, Timer } from './clock.ts';
 import { ms } from './clock.ts';
 
 /**
  * Level-triggered reconciliation: `mark` says only that something changed, and the pass reads everything anew.
  * The first mark after a quiet time runs the pass at once (in a microtask, so that marks of one turn become one pass);
  * under a storm the loop rests as long as the last pass took, at most a second, so that it never takes more than half of a core.
+ * One that is not urgent takes a breath first, in which the thread sleeps, so that others get the core that it was woken on.
  * A pass that throws is our bug: `failed` is told, what runs goes on, and the next change tries again.
  */
 export class ReconcileLoop {
@@ -12,11 +13,13 @@ export class ReconcileLoop {
   readonly #pass: () => void;
   readonly #failed: (thrown: unknown) => void;
   readonly #name: string;
+  readonly #breath: Milliseconds | undefined;
   #state: 'idle' | 'scheduled' | 'resting' | 'stopped' = 'idle';
   #markedWhileResting = false;
-  #rest: Timer | undefined;
+  #timer: Timer | undefined;
 
-  constructor(name: string, clock: Clock, pass: () => void, failed: (thrown: unknown) => void) {
+  constructor(name: string, clock: Clock, pass: () => void, failed: (thrown: unknown) => void, breath?: Milliseconds) {
+    this.#breath = breath;
     this.#name = name;
     this.#failed = failed;
     this.#clock = clock;
@@ -27,12 +30,13 @@ export class ReconcileLoop {
     if (this.#state === 'resting') this.#markedWhileResting = true;
     if (this.#state !== 'idle') return;
     this.#state = 'scheduled';
-    queueMicrotask(() => this.#run());
+    if (this.#breath === undefined) queueMicrotask(() => this.#run());
+    else this.#timer = this.#clock.startTimer(`${this.#name} breath`, this.#breath, () => this.#run());
   }
 
   stop(): void {
     this.#state = 'stopped';
-    this.#rest?.stop();
+    this.#timer?.stop();
   }
 
   #run(): void {
@@ -47,7 +51,7 @@ export class ReconcileLoop {
       this.#failed(thrown);
     }
     const took = this.#clock.now() - started;
-    this.#rest = this.#clock.startTimer(`${this.#name} rest`, ms(Math.min(1000, took)), () => {
+    this.#timer = this.#clock.startTimer(`${this.#name} rest`, ms(Math.min(1000, took)), () => {
       if (this.#state !== 'resting') return;
       this.#state = 'idle';
       if (this.#markedWhileResting) this.mark();

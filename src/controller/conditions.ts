@@ -36,20 +36,35 @@ export function newsOf(
   reports: readonly SpeakerReport[],
   before: ReadonlyMap<string, AddressNews> = new Map(),
 ): ReadonlyMap<string, AddressNews> {
-  const order = ['announced', 'refused', 'probing', 'prepared'];
   const news = new Map<string, AddressNews>();
-  for (const report of reports) {
-    for (const { address, state, reason, message } of report.addresses) {
-      const known = news.get(address);
-      if (known === undefined || order.indexOf(state) < order.indexOf(known.state))
-        news.set(address, sameNews(before.get(address), { state, reason, message }));
+  for (const { addresses } of reports)
+    for (const said of addresses) {
+      const known = news.get(said.address);
+      if (known === undefined || RANK[said.state] < RANK[known.state])
+        news.set(said.address, newsIn(said, before.get(said.address)));
     }
-  }
   return news;
 }
 
-const sameNews = (before: AddressNews | undefined, now: AddressNews): AddressNews =>
-  before?.state === now.state && before.reason === now.reason && before.message === now.message ? before : now;
+type Said = SpeakerReport['addresses'][number];
+
+/** The lower, the better. */
+const RANK: Readonly<Record<Said['state'], number>> = { announced: 0, refused: 1, probing: 2, prepared: 3 };
+
+/** Where there is nothing to explain, as for nearly every address, it is the same object for all of them. */
+const plain = (state: Said['state']): AddressNews => ({ state, reason: undefined, message: undefined });
+const PLAIN: Readonly<Record<Said['state'], AddressNews>> = {
+  announced: plain('announced'),
+  refused: plain('refused'),
+  probing: plain('probing'),
+  prepared: plain('prepared'),
+};
+
+function newsIn({ state, reason, message }: Said, before: AddressNews | undefined): AddressNews {
+  if (reason === undefined && message === undefined) return PLAIN[state];
+  const same = before?.state === state && before.reason === reason && before.message === message;
+  return same ? before : { state, reason, message };
+}
 
 /** True when every address of the Service is announced, be it against a rival; else the first that is not says why. */
 export function announcedCondition(

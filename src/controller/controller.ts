@@ -5,20 +5,20 @@ import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { ms, seconds } from '../base/clock.ts';
-import { compact } from '../base/compact.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus, SpeakerReport } from '../cluster/ports.ts';
+import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
-import { type AddressNews, allocatedCondition, announcedCondition, newsOf } from './conditions.ts';
+import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
+import { KnownAddresses } from './known-addresses.ts';
 import { problemLog } from './problem-log.ts';
 import { type Standing, serviceEvents } from './service-events.ts';
 import { StatusWrites } from './status-writes.ts';
@@ -41,9 +41,13 @@ export interface ControllerDeps {
   readonly takeInventory?: InventoryTaker | undefined;
 }
 
+/**
+ * A status may be so late; what a speaker of the same process tells its wire thread at the same time may not. A kernel in a
+ * virtual machine often leaves both threads on one core although another one sleeps, and then the wire thread runs when we sleep.
+ */
+const BREATH = ms(2);
+
 interface Decided extends Standing {
-  /** What the conditions were made of: verdict and news of each address. */
-  readonly known: readonly unknown[];
   readonly status: ServiceStatus;
 }
 
@@ -57,9 +61,9 @@ export class Controller {
   readonly #allocation = new Allocation();
   readonly #tellProblems: (problems: readonly Problem[]) => void;
   readonly #unsubscribe: () => void;
+  readonly #known = new KnownAddresses();
+  #decisions: readonly AllocationDecision[] = [];
   #decided = new Map<ServiceKey, Decided>();
-  #reports: readonly SpeakerReport[] = [];
-  #news: ReadonlyMap<string, AddressNews> = new Map();
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
   #due: Timer | undefined;
@@ -80,6 +84,7 @@ export class Controller {
       (thrown) => {
         logger.error('a bug: the controller could not finish a pass', { err: thrown });
       },
+      BREATH,
     );
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
@@ -135,36 +140,35 @@ export class Controller {
     return [...this.#configuration.problems(), ...this.#deps.cluster.problems(), ...(this.#inventory?.problems ?? [])];
   }
 
+  /** Of 10,000 Services all but a few are as they were, and are not looked at. */
   #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {
-    const verdictOf = new Map(verdicts.map((verdict) => [formatIpAddress(verdict.address), verdict]));
-    const news = this.#newsOfSpeakers();
+    const concerned = this.#known.update(verdicts, this.#deps.cluster.reports());
+    if (decisions === this.#decisions) {
+      for (const service of concerned) {
+        const before = this.#decided.get(service);
+        if (before !== undefined) this.#decided.set(service, this.#decide(before, before.decision));
+      }
+      return;
+    }
     const decided = new Map<ServiceKey, Decided>();
     for (const decision of decisions) {
-      const before = this.#decided.get(decision.service);
-      const known = compact(
-        decision.addresses.map(formatIpAddress).flatMap((text) => [verdictOf.get(text), news.get(text)]),
-      );
-      // Of 10,000 Services all but a few are as they were: those cost no more than this comparison.
-      if (before?.decision === decision && known.every((value, i) => value === before.known[i])) {
-        decided.set(decision.service, before);
-        continue;
-      }
-      const status = statusOf(decision, verdictOf, news);
-      const after: Decided = { decision, conditions: status.conditions, known, status };
-      this.#tellEvents(before, after);
-      decided.set(decision.service, after);
-      if (before !== undefined && isDeepStrictEqual(before.status, status)) continue;
-      const [namespace, name] = splitKey(decision.service);
-      this.#writes.want(namespace, name, status);
+      const { service } = decision;
+      const before = this.#decided.get(service);
+      const same = before?.decision === decision && !concerned.has(service);
+      decided.set(service, same ? before : this.#decide(before, decision));
     }
     this.#decided = decided;
+    this.#decisions = decisions;
   }
 
-  #newsOfSpeakers(): ReadonlyMap<string, AddressNews> {
-    const reports = this.#deps.cluster.reports();
-    if (reports !== this.#reports) this.#news = newsOf(reports, this.#news);
-    this.#reports = reports;
-    return this.#news;
+  #decide(before: Decided | undefined, decision: AllocationDecision): Decided {
+    const status = statusOf(decision, this.#known);
+    const after: Decided = { decision, conditions: status.conditions, status };
+    this.#tellEvents(before, after);
+    if (before !== undefined && isDeepStrictEqual(before.status, status)) return after;
+    const [namespace, name] = splitKey(decision.service);
+    this.#writes.want(namespace, name, status);
+    return after;
   }
 
   #tellEvents(before: Decided | undefined, after: Decided): void {
@@ -197,17 +201,13 @@ export class Controller {
   }
 }
 
-function statusOf(
-  decision: AllocationDecision,
-  verdictOf: ReadonlyMap<string, AddressVerdict>,
-  news: ReadonlyMap<string, AddressNews>,
-): ServiceStatus {
+function statusOf(decision: AllocationDecision, known: KnownAddresses): ServiceStatus {
   const { addresses, pool } = decision;
   // Not ours any more: our conditions go with the address.
   if (decision.reason === 'not-load-balancer' || decision.reason === 'other-class')
     return { ingress: [], pool: undefined, conditions: [] };
   const allocated = allocatedCondition(decision);
-  const announced = announcedCondition(addresses, (address) => verdictOf.get(formatIpAddress(address)), news);
+  const announced = announcedCondition(addresses, (address) => known.verdictOf(formatIpAddress(address)), known.news);
   const conditions = addresses.length > 0 ? [allocated, announced] : [allocated];
   return { ingress: addresses.map(formatIpAddress), pool, conditions };
 }

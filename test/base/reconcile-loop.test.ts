@@ -90,3 +90,27 @@ test('backoff doubles up to its limit, with jitter in the upper half', () => {
     expect(delay).toBeLessThanOrEqual(ceiling);
   });
 });
+
+test('a loop that takes a breath runs after it, once for all marks of that time', async () => {
+  const clock = new VirtualClock();
+  let passes = 0;
+  const loop = new ReconcileLoop(
+    'test',
+    clock,
+    () => passes++,
+    () => {},
+    ms(2),
+  );
+  loop.mark();
+  await turn();
+  clock.advance(1);
+  loop.mark();
+  expect(passes).toBe(0);
+  clock.advance(1);
+  expect(passes).toBe(1);
+  clock.advance(10);
+  loop.mark();
+  loop.stop();
+  clock.advance(10);
+  expect(passes).toBe(1);
+});
