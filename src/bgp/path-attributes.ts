@@ -6,7 +6,6 @@ import type { BgpRole } from './session-config.ts';
 import { twoOctets } from './wire/as-path.ts';
 import { writeAttributes } from './wire/attribute-encoder.ts';
 import { Afi, MAX_EXTENDED_MESSAGE, MAX_MESSAGE, Safi } from './wire/constants.ts';
-import { linkBandwidth } from './wire/extended-community.ts';
 import type { LargeCommunity, PathAttributes, UnknownAttribute } from './wire/message.ts';
 
 /** What an established session says about how its UPDATEs are to look. */
@@ -60,17 +59,21 @@ export function pathAttributes(
   };
 }
 
-/** RFC 4360 §2: bit 6 of the type. */
-const NON_TRANSITIVE = 0x40n << 56n;
+/** Two-octet AS specific, link bandwidth (RFC 10005 §2); with the bit of RFC 4360 §2 not transitive. */
+const LINK_BANDWIDTH = 0x0004;
+const NON_TRANSITIVE = 0x4000;
 
 /**
- * RFC 10005: octets a second, of which routers take the proportions only, so a weight does as well. Not transitive to internal
- * peers, where it has always been so and every router knows it; transitive to external ones, since what is not need not be
- * taken across the border of an AS (RFC 4360 §6).
+ * RFC 10005: our AS, and octets a second as a float, of which routers take the proportions only, so a weight does as well. Not
+ * transitive to internal peers, where it has always been so and every router knows it; transitive to external ones, since
+ * what is not need not be taken across the border of an AS (RFC 4360 §6).
  */
 function linkBandwidthCommunity(weight: number, { localAsn, peerType }: OutboundSession): bigint {
-  const community = linkBandwidth(twoOctets(localAsn), weight);
-  return peerType === 'internal' ? community | NON_TRANSITIVE : community & ~NON_TRANSITIVE;
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint16(0, peerType === 'internal' ? LINK_BANDWIDTH | NON_TRANSITIVE : LINK_BANDWIDTH);
+  view.setUint16(2, twoOctets(localAsn));
+  view.setFloat32(4, weight);
+  return view.getBigUint64(0);
 }
 
 /** IANA "BGP Path Attributes": Only to Customer (RFC 9234 §5), optional and transitive. */
