@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seconds } from '../../src/base/clock.ts';
 import { ended } from '../../src/lab/lab.ts';
@@ -78,6 +79,20 @@ describe.skipIf(!privateTree.inside)(`commands of an operator${skipNote}`, () =>
     expect(text).toMatch(/192\.0\.2\.200 +node-[abc] +\d+ +\S+ \S+ +announced \(eth0\) +shop\//);
     expect(text).toMatch(/public +8 +6 +2/);
     expect(text).toContain('Controller: active on node-a, configuration generation 1.');
+  });
+
+  test('status --watch: one object a line each second, until Ctrl-C', async () => {
+    const child = scene.lab.spawn(
+      'client',
+      [process.execPath, PROGRAM, 'status', '--watch', '-o', 'json', '--directory', scene.folder],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    const lines: string[] = [];
+    createInterface(child.stdout!).on('line', (line) => lines.push(line));
+    await until('it was shown twice', () => lines.length >= 2);
+    child.kill('SIGINT');
+    expect(await ended(child)).toBe(130);
+    for (const line of lines) expect((JSON.parse(line) as ClusterStatus).addresses).toHaveLength(SERVICES.length);
   });
 
   test('move: the other node answers when the command is done, and again: nothing to do', async () => {
