@@ -1,15 +1,31 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { ExitCode, environmentError, messageOf, usageError } from '../base/errors.ts';
+import { bfdJson } from '../bfd/packet-json.ts';
+import { SINGLE_HOP_TTL } from '../bfd/wire/constants.ts';
 import { arpJson, type FrameJson, ndpJson } from '../layer2/frame-json.ts';
 
-/** One message of the protocol as a JSON value; with the key `error` where it breaks a rule. */
-type Decoder = (message: Uint8Array) => FrameJson;
+/** What a capture of the message alone does not tell. */
+interface DecodeOptions {
+  readonly ttl: number;
+  readonly multihop?: true;
+  readonly minimumTtl?: number;
+}
 
-const DECODERS: Readonly<Record<string, Decoder>> = { arp: arpJson, ndp: ndpJson };
-const LATER = ['bgp', 'bfd'];
+/** One message of the protocol as a JSON value; with the key `error` where it breaks a rule. */
+type Decoder = (message: Uint8Array, options: DecodeOptions) => FrameJson;
+
+const DECODERS: Readonly<Record<string, Decoder>> = {
+  arp: arpJson,
+  ndp: ndpJson,
+  bfd: (message, { ttl, multihop, minimumTtl }) =>
+    bfdJson(message, { ttl, leastTtl: multihop === true ? (minimumTtl ?? DEFAULT_MINIMUM_TTL) : SINGLE_HOP_TTL }),
+};
+const LATER = ['bgp'];
+/** That of a BFD profile. */
+const DEFAULT_MINIMUM_TTL = 254;
 
 /** Digits of a message as people paste them; a name with other characters can only be a file. */
 const HEX_TEXT = /^[0-9a-fA-F:\s]*(#.*)?$/;
@@ -20,27 +36,38 @@ export function register(program: Command): void {
   program
     .command('decode')
     .description('show captured messages as JSON, one object a line')
-    .argument('<protocol>', `${Object.keys(DECODERS).join(' or ')} (whole Ethernet frames)`)
+    .argument('<protocol>', 'arp or ndp (whole Ethernet frames), bfd (UDP payloads)')
     .argument('<input>', 'hex digits, a file, or - for standard input: one message a line; colons, blanks, # comments')
+    .option('--ttl <n>', 'bfd: the TTL or hop limit that it came with', octet, SINGLE_HOP_TTL)
+    .option('--multihop', 'bfd: the session goes over several hops (RFC 5883)')
+    .option('--minimum-ttl <n>', `bfd: the least TTL of a multihop session (default: ${DEFAULT_MINIMUM_TTL})`, octet)
     .addHelpText('after', '\nExit code 0 when all messages could be read, 1 when one was in error.')
     .action(decode);
 }
 
-async function decode(protocol: string, input: string): Promise<void> {
+async function decode(protocol: string, input: string, options: DecodeOptions): Promise<void> {
   const decoder = Object.hasOwn(DECODERS, protocol) ? DECODERS[protocol] : undefined;
   if (decoder === undefined) throw usageError(unknownProtocol(protocol));
+  if (options.minimumTtl !== undefined && options.multihop !== true)
+    throw usageError('--minimum-ttl is for --multihop: a single hop has TTL 255 (RFC 5881 §5)');
   for await (const line of linesOf(input)) {
     const hex = line.replace(/#.*$/, '').replace(/[\s:]/g, '');
     if (hex === '') continue;
     const message = bytesOfHex(hex);
-    const shown = typeof message === 'string' ? { error: { handling: 'ignore', message } } : decoder(message);
+    const shown = typeof message === 'string' ? { error: { handling: 'ignore', message } } : decoder(message, options);
     if ('error' in shown) process.exitCode = ExitCode.problems;
     if (!(await print(`${JSON.stringify(shown)}\n`))) return;
   }
 }
 
+function octet(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 255) throw new InvalidArgumentError('It must be a number from 0 to 255.');
+  return value;
+}
+
 function unknownProtocol(protocol: string): string {
-  const known = `this version decodes ${Object.keys(DECODERS).join(' and ')}`;
+  const known = `this version decodes ${Object.keys(DECODERS).join(', ')}`;
   return LATER.includes(protocol)
     ? `decode ${protocol} comes with a later version; ${known}`
     : `"${protocol}" is no protocol that can be decoded; ${known}`;

@@ -81,8 +81,23 @@ describe('clarion decode', () => {
     ]);
   });
 
+  test('BFD with the TTL that it came with', () => {
+    const packet = '20 40 03 18 00000001 00000000 000f4240 000493e0 00000000';
+    const read = { type: 'BFD', version: 1, state: 'down', detectMultiplier: 3, authentication: null };
+    const far = { type: 'BFD', error: { handling: 'ignore', reason: 'ttl' } };
+    const { code, lines } = decode(['bfd', '-'], `${packet}\n${packet.slice(0, 20)}\n`);
+    expect([code, lines]).toMatchObject([1, [read, { type: 'BFD', error: { reason: 'truncated' } }]]);
+    const multihop = ['--multihop', '--ttl', '250'];
+    expect(decode(['bfd', packet])).toMatchObject({ code: 0, lines: [read] });
+    expect(decode(['bfd', packet, '--ttl', '254'])).toMatchObject({ code: 1, lines: [far] });
+    expect(decode(['bfd', packet, ...multihop])).toMatchObject({ code: 1, lines: [far] });
+    expect(decode(['bfd', packet, ...multihop, '--minimum-ttl', '250'])).toMatchObject({ code: 0, lines: [read] });
+  });
+
   test.each([
-    [['bgp', '00'], 2, 'decode bgp comes with a later version; this version decodes arp and ndp'],
+    [['bfd', '00', '--minimum-ttl', '250'], 2, '--minimum-ttl is for --multihop'],
+    [['bfd', '00', '--ttl', '256'], 2, 'It must be a number from 0 to 255'],
+    [['bgp', '00'], 2, 'decode bgp comes with a later version; this version decodes arp, ndp, bfd'],
     [['toString', '00'], 2, '"toString" is no protocol'],
     [['arp', '/no/such/file'], 3, 'neither hex digits nor a file that exists'],
     [['arp', directory], 3, 'EISDIR'],
