@@ -1,10 +1,13 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { ExitCode, environmentError, messageOf, usageError } from '../base/errors.ts';
+import type { IpFamily } from '../base/ip-address.ts';
 import { bfdJson } from '../bfd/packet-json.ts';
 import { SINGLE_HOP_TTL } from '../bfd/wire/constants.ts';
+import { messageJson } from '../bgp/message-json.ts';
+import type { PeerType } from '../bgp/wire/message.ts';
 import { arpJson, type FrameJson, ndpJson } from '../layer2/frame-json.ts';
 
 /** What a capture of the message alone does not tell. */
@@ -12,6 +15,11 @@ interface DecodeOptions {
   readonly ttl: number;
   readonly multihop?: true;
   readonly minimumTtl?: number;
+  readonly as4: boolean;
+  readonly addPath: readonly IpFamily[];
+  readonly extendedMessage?: true;
+  readonly extendedNextHop?: true;
+  readonly peerType: PeerType;
 }
 
 /** One message of the protocol as a JSON value; with the key `error` where it breaks a rule. */
@@ -22,8 +30,16 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
   ndp: ndpJson,
   bfd: (message, { ttl, multihop, minimumTtl }) =>
     bfdJson(message, { ttl, leastTtl: multihop === true ? (minimumTtl ?? DEFAULT_MINIMUM_TTL) : SINGLE_HOP_TTL }),
+  bgp: (message, { as4, addPath, extendedMessage = false, extendedNextHop = false, peerType }) =>
+    messageJson(message, {
+      as4,
+      addPath: { ipv4: addPath.includes('ipv4'), ipv6: addPath.includes('ipv6') },
+      extendedMessage,
+      extendedNextHop,
+      peerType,
+    }),
 };
-const LATER = ['bgp'];
+const PEER_TYPES: readonly PeerType[] = ['internal', 'external', 'confederation'];
 /** That of a BFD profile. */
 const DEFAULT_MINIMUM_TTL = 254;
 
@@ -36,11 +52,23 @@ export function register(program: Command): void {
   program
     .command('decode')
     .description('show captured messages as JSON, one object a line')
-    .argument('<protocol>', 'arp or ndp (whole Ethernet frames), bfd (UDP payloads)')
+    .argument('<protocol>', 'arp or ndp (whole Ethernet frames), bfd (UDP payloads), bgp (whole messages)')
     .argument('<input>', 'hex digits, a file, or - for standard input: one message a line; colons, blanks, # comments')
     .option('--ttl <n>', 'bfd: the TTL or hop limit that it came with', octet, SINGLE_HOP_TTL)
     .option('--multihop', 'bfd: the session goes over several hops (RFC 5883)')
     .option('--minimum-ttl <n>', `bfd: the least TTL of a multihop session (default: ${DEFAULT_MINIMUM_TTL})`, octet)
+    .option('--as4 <boolean>', 'bgp: AS numbers of four octets were agreed (RFC 6793)', yesOrNo, true)
+    .option(
+      '--add-path <families>',
+      'bgp: ipv4, ipv6 or both with a comma have path identifiers (RFC 7911)',
+      families,
+      [],
+    )
+    .option('--extended-message', 'bgp: messages up to 65,535 octets were agreed (RFC 8654)')
+    .option('--extended-next-hop', 'bgp: IPv6 next hops of IPv4 prefixes were agreed (RFC 8950)')
+    .addOption(
+      new Option('--peer-type <type>', 'bgp: what the sender is to us').choices(PEER_TYPES).default('external'),
+    )
     .addHelpText('after', '\nExit code 0 when all messages could be read, 1 when one was in error.')
     .action(decode);
 }
@@ -66,11 +94,20 @@ function octet(text: string): number {
   return value;
 }
 
+function yesOrNo(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('It must be true or false.');
+  return text === 'true';
+}
+
+function families(text: string): readonly IpFamily[] {
+  return text.split(',').map((name) => {
+    if (name !== 'ipv4' && name !== 'ipv6') throw new InvalidArgumentError('It must be ipv4, ipv6, or ipv4,ipv6.');
+    return name;
+  });
+}
+
 function unknownProtocol(protocol: string): string {
-  const known = `this version decodes ${Object.keys(DECODERS).join(', ')}`;
-  return LATER.includes(protocol)
-    ? `decode ${protocol} comes with a later version; ${known}`
-    : `"${protocol}" is no protocol that can be decoded; ${known}`;
+  return `"${protocol}" is no protocol that can be decoded; this version decodes ${Object.keys(DECODERS).join(', ')}`;
 }
 
 async function* linesOf(input: string): AsyncGenerator<string> {
