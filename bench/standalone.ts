@@ -51,7 +51,7 @@ export async function startStandalone({ lab, host, folder, node = [] }: Standalo
   child.once('exit', (code, signal) => birth.push({ at: machineTime(), failure: `ended with ${code ?? signal}` }));
   const { at, failure } = await birth.first('standalone starts', 0, seconds(30), () => true);
   if (failure !== undefined || child.pid === undefined) throw environmentError(`standalone ${failure}`);
-  const metrics = async (): Promise<Metrics> => metricsIn(await scrape(folder, host));
+  const metrics = (): Promise<Metrics> => metricsOf(folder, host);
   return {
     pid: child.pid,
     ready: at - started,
@@ -68,6 +68,9 @@ export async function startStandalone({ lab, host, folder, node = [] }: Standalo
     },
   };
 }
+
+export const metricsOf = async (folder: string, node: string): Promise<Metrics> =>
+  metricsIn(await scrape(folder, node));
 
 /** By the node's unix socket, which crosses network namespaces. */
 function scrape(folder: string, node: string): Promise<string> {
@@ -88,6 +91,6 @@ function metricsIn(text: string): Metrics {
   const lines = text.split('\n');
   return (name, label = '') =>
     lines
-      .filter((line) => line.startsWith(`${name}{`) && line.includes(label))
+      .filter((line) => line.startsWith(name) && '{ '.includes(line[name.length] ?? '-') && line.includes(label))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }

@@ -109,5 +109,5 @@ await runBench(
       await cluster.lab.stop();
     }
   },
-  seconds(60 + 40 * TRIALS),
+  seconds(120 + 60 * TRIALS),
 );
