@@ -32,3 +32,25 @@ export interface PeerTransport {
     | { readonly kind: 'multihop'; readonly ttl: number }
     | { readonly kind: 'gtsm'; readonly hops: number };
 }
+
+const MAX_HOP_LIMIT = 255;
+
+/** What the reach of a peer means for its packets: TTL or hop limit of what is sent, and the least that is taken. */
+export function hopLimits({ reach }: PeerTransport): {
+  readonly hopLimit: number;
+  readonly minimumHopLimit: number | undefined;
+} {
+  if (reach.kind === 'gtsm') return { hopLimit: MAX_HOP_LIMIT, minimumHopLimit: MAX_HOP_LIMIT + 1 - reach.hops };
+  return { hopLimit: reach.kind === 'direct' ? 1 : reach.ttl, minimumHopLimit: undefined };
+}
+
+/** Whether a connection for the one would do for the other; passwords can be changed while there is one. */
+export function sameConnection(a: BgpPeer, b: BgpPeer): boolean {
+  const facts = ({ transport: { passwords: _passwords, ...rest } }: BgpPeer): string => textOf(rest);
+  return facts(a) === facts(b);
+}
+
+export const samePeer = (a: BgpPeer, b: BgpPeer): boolean => a === b || textOf(a) === textOf(b);
+
+const textOf = (value: object): string =>
+  JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
