@@ -5,12 +5,14 @@ import {
   type FsmConfig,
   type FsmEffect,
   type FsmEvent,
+  isConnected,
   type Spread,
   TIMERS,
 } from './fsm-events.ts';
 import type { Negotiated } from './negotiation.ts';
 import { CeaseError, ErrorCode, FsmError, MessageType, OpenError } from './wire/constants.ts';
 import type { MessageError, Notification } from './wire/message.ts';
+import { cease, notification, notificationOf } from './wire/notification.ts';
 
 /** What the states of fsm.ts have in common: the ways to Idle, to the next state, and the timers. */
 export interface Step {
@@ -26,10 +28,6 @@ const SEND_HOLD_TIME = seconds(480);
 export const SEND_KEEPALIVE: FsmEffect = { kind: 'send', message: { kind: 'keepalive' } };
 
 export const stay = (fsm: Fsm): Step => ({ fsm, effects: [] });
-
-/** Whether there is somebody to tell. */
-const isConnected = ({ state, delayingOpen }: Fsm): boolean =>
-  delayingOpen || state === 'open-sent' || state === 'open-confirm' || state === 'established';
 
 /** The only way to Idle: everything is released there. `failures` is added to the counter; undefined: it becomes zero. */
 export function toIdle(
@@ -52,14 +50,12 @@ export function toIdle(
 export const fail = (fsm: Fsm, notification: Notification, message: string | undefined): Step =>
   toIdle(fsm, sent(notification, message), 1);
 
-export const refuse = (fsm: Fsm, { code, subcode, data, message }: MessageError): Step =>
-  fail(fsm, notificationOf(code, subcode, data), message);
+export const refuse = (fsm: Fsm, error: MessageError): Step => fail(fsm, notificationOf(error), error.message);
 
 export const stop = (fsm: Fsm, notification: Notification | undefined): Step =>
   toIdle(fsm, notification === undefined ? { kind: 'stopped-silently' } : sent(notification), undefined);
 
-export const loseCollision = (fsm: Fsm): Step =>
-  toIdle(fsm, sent(notificationOf(ErrorCode.cease, CeaseError.connectionCollision)), 1);
+export const loseCollision = (fsm: Fsm): Step => toIdle(fsm, sent(cease(CeaseError.connectionCollision)), 1);
 
 /** Event 24 is no failure of this configuration's making: only another version may work. */
 export const told = (fsm: Fsm, notification: Notification): Step =>
@@ -72,7 +68,7 @@ export function unexpected(fsm: Fsm, event: FsmEvent): Step {
   const type = messageTypeOf(event);
   const subcode = type === undefined ? FsmError.unspecified : FSM_SUBCODE[fsm.state];
   const data = subcode === FsmError.unspecified || type === undefined ? new Uint8Array() : Uint8Array.of(type);
-  return fail(fsm, notificationOf(ErrorCode.fsm, subcode, data), undefined);
+  return fail(fsm, notification(ErrorCode.fsm, subcode, data), undefined);
 }
 const FSM_SUBCODE: Readonly<Record<Fsm['state'], number>> = {
   idle: FsmError.unspecified,
@@ -134,13 +130,6 @@ export const sent = (notification: Notification, message?: string): Ending => ({
   notification,
   message,
 });
-export const notificationOf = (code: number, subcode = 0, data: Uint8Array = new Uint8Array()): Notification => ({
-  kind: 'notification',
-  code,
-  subcode,
-  data,
-});
-
 export const stopTimer = (timer: (typeof TIMERS)[number]): FsmEffect => ({ kind: 'stop-timer', timer });
 export const startTimer = (timer: (typeof TIMERS)[number], spread: Spread): FsmEffect => ({
   kind: 'start-timer',

@@ -23,6 +23,10 @@ export interface Fsm {
 
 export const IDLE: Fsm = { state: 'idle', connectRetryCounter: 0, delayingOpen: false, negotiated: undefined };
 
+/** Whether there is a TCP connection: somebody to tell. */
+export const isConnected = ({ state, delayingOpen }: Fsm): boolean =>
+  delayingOpen || state === 'open-sent' || state === 'open-confirm' || state === 'established';
+
 export const TIMERS = ['connect-retry', 'delay-open', 'hold', 'keepalive', 'send-hold'] as const;
 export type FsmTimer = (typeof TIMERS)[number];
 
@@ -96,5 +100,4 @@ export type Ending =
   | { readonly kind: 'notification-sent'; readonly notification: Notification; readonly message: string | undefined }
   | { readonly kind: 'notification-received'; readonly notification: Notification }
   | { readonly kind: 'tcp-failed'; readonly message: string }
-  | { readonly kind: 'collision' }
   | { readonly kind: 'stopped-silently' };

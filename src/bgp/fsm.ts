@@ -6,7 +6,6 @@ import {
   fail,
   listenAgain,
   loseCollision,
-  notificationOf,
   refuse,
   SEND_KEEPALIVE,
   type Step,
@@ -26,6 +25,7 @@ import {
 } from './fsm-actions.ts';
 import type { Fsm, FsmConfig, FsmEvent } from './fsm-events.ts';
 import { ErrorCode } from './wire/constants.ts';
+import { notification } from './wire/notification.ts';
 
 /**
  * The finite state machine of RFC 4271 §8 for one connection: `step(state, event, config)`, total and pure, one function a
@@ -126,7 +126,7 @@ function inOpenSent(fsm: Fsm, event: FsmEvent, config: FsmConfig): Step {
     case 'automatic-stop':
       return fail(fsm, event.notification, event.message);
     case 'hold-timer-expired':
-      return fail(fsm, notificationOf(ErrorCode.holdTimerExpired), undefined);
+      return fail(fsm, notification(ErrorCode.holdTimerExpired, 0), undefined);
     case 'tcp-failed':
       return listenAgain(fsm, event, config);
     case 'open':
@@ -154,7 +154,7 @@ function inOpenConfirm(fsm: Fsm, event: FsmEvent): Step {
     case 'automatic-stop':
       return fail(fsm, event.notification, event.message);
     case 'hold-timer-expired':
-      return fail(fsm, notificationOf(ErrorCode.holdTimerExpired), undefined);
+      return fail(fsm, notification(ErrorCode.holdTimerExpired, 0), undefined);
     case 'keepalive-timer-expired':
       return { fsm, effects: [SEND_KEEPALIVE, ...startKeepalive(fsm.negotiated)] };
     case 'tcp-failed':
@@ -194,10 +194,10 @@ function inEstablished(fsm: Fsm, event: FsmEvent): Step {
     case 'automatic-stop':
       return fail(fsm, event.notification, event.message);
     case 'hold-timer-expired':
-      return fail(fsm, notificationOf(ErrorCode.holdTimerExpired), undefined);
+      return fail(fsm, notification(ErrorCode.holdTimerExpired, 0), undefined);
     case 'send-hold-timer-expired':
       // RFC 9687 §4.3: the peer reads nothing, so nothing waits until the NOTIFICATION is through.
-      return toIdle(fsm, sent(notificationOf(ErrorCode.sendHoldTimerExpired)), 1, 'abort');
+      return toIdle(fsm, sent(notification(ErrorCode.sendHoldTimerExpired, 0)), 1, 'abort');
     case 'tcp-failed':
       return toIdle(fsm, event, 1);
     case 'header-error':
@@ -213,4 +213,5 @@ function inEstablished(fsm: Fsm, event: FsmEvent): Step {
   }
 }
 
-const NO_ANSWER = 'no answer to the attempt to connect';
+const NO_ANSWER =
+  'no answer to the attempt to connect: the router is down, a filter is between, the TCP-MD5 passwords differ, or it is too many hops away';

@@ -1,14 +1,18 @@
+import { ByteWriter } from '../base/byte-writer.ts';
 import { type Milliseconds, ms, seconds } from '../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
 import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
-import { roleOf, wireFamily } from './open-message.ts';
+import { roleOf } from './open-message.ts';
 import { type BgpRole, localAsnOf, type SessionConfig } from './session-config.ts';
-import { AS_TRANS, CapabilityCode, ErrorCode, MIN_HOLD_TIME, OpenError } from './wire/constants.ts';
-import type { Capability, Family, MessageError, Open } from './wire/message.ts';
+import { writeCapability } from './wire/capability.ts';
+import { Afi, AS_TRANS, ErrorCode, OpenError } from './wire/constants.ts';
+import type { Capability, MessageError, Open } from './wire/message.ts';
+import { ipFamilyOf, unicastOf } from './wire/nlri.ts';
+import { asnOf } from './wire/open.ts';
 
 /**
- * What two OPENs make of a session, or why they make none: the checks of RFC 4271 §6.2 that need to know what we are, and the
- * capabilities that both sides have. A pure function of both messages.
+ * What two OPENs make of a session, or why they make none: those checks of RFC 4271 §6.2 that need to know what we are (an OPEN
+ * that is wrong by itself never gets here, wire/open.ts), and the capabilities that both sides have.
  *
  * Standards: RFC 4271 §4.2 and §6.2, RFC 4724, 4760, 5492, 6286, 6793, 7313, 7607, 8538, 8654, 8950, 9234.
  */
@@ -39,8 +43,6 @@ export interface Negotiated {
   /** The peer's (RFC 9234). */
   readonly peerRole: BgpRole | undefined;
   readonly peerHostName: string | undefined;
-  /** Everything that the peer offered, in its order. */
-  readonly peerCapabilities: readonly Capability[];
 }
 
 export interface PeerGracefulRestart {
@@ -55,11 +57,10 @@ export interface PeerGracefulRestart {
 
 /** `ours` is what was sent to this peer. The error is what the NOTIFICATION is to say, and its words. */
 export function negotiate(config: SessionConfig, ours: Open, theirs: Open): Decoded<Negotiated, MessageError> {
-  const peerAsn = peerAsnOf(theirs);
+  const peerAsn = asnOf(theirs);
   const localAsn = localAsnOf(config);
   const error =
-    wrongAsn(config.peerAsn, localAsn, peerAsn, theirs.as2) ??
-    wrongHoldTime(theirs) ??
+    wrongAsn(config.peerAsn, localAsn, peerAsn) ??
     wrongIdentifier(ours, theirs, peerAsn === localAsn) ??
     wrongRole(config.role, theirs, peerAsn === localAsn);
   if (error !== undefined) return malformed(error);
@@ -83,14 +84,17 @@ export function negotiate(config: SessionConfig, ours: Open, theirs: Open): Deco
     gracefulRestart: has(ours, 'graceful-restart') ? gracefulRestartOf(theirs) : undefined,
     peerRole: rolesOf(theirs).map(roleOf)[0],
     peerHostName: last(theirs, 'fqdn')?.hostName,
-    peerCapabilities: theirs.capabilities,
   });
 }
 
-/** RFC 6793 §4.1: the capability's number counts, where there is one. */
-export const peerAsnOf = (open: Open): number => last(open, 'as4')?.asn ?? open.as2;
+/** The keepalive time is no fact: only we know it. */
+export function sameFacts(a: Negotiated, b: Negotiated): boolean {
+  const text = (facts: Negotiated): string =>
+    JSON.stringify({ ...facts, keepaliveTime: 0, peerRouterId: formatIpAddress(facts.peerRouterId) });
+  return text(a) === text(b);
+}
 
-export const routerIdOf = (open: Open): IpAddress => ipAddress('ipv4', BigInt(open.routerId));
+const routerIdOf = (open: Open): IpAddress => ipAddress('ipv4', BigInt(open.routerId));
 
 /** Of several instances the last one counts (RFC 4724 §3 says so; RFC 5492 §4 leaves it open). */
 function last<K extends Capability['kind']>(open: Open, kind: K): Extract<Capability, { kind: K }> | undefined {
@@ -108,14 +112,8 @@ const refuse = (subcode: number, message: string, data: Uint8Array = new Uint8Ar
   message,
 });
 
-function wrongAsn(
-  wanted: SessionConfig['peerAsn'],
-  localAsn: number,
-  peerAsn: number,
-  as2: number,
-): MessageError | undefined {
+function wrongAsn(wanted: SessionConfig['peerAsn'], localAsn: number, peerAsn: number): MessageError | undefined {
   const bad = (message: string): MessageError => refuse(OpenError.badPeerAs, message);
-  if (peerAsn === 0 || as2 === 0) return bad('the peer says that it is AS 0, which nobody may be (RFC 7607 §2)');
   // RFC 6793 §9: reserved, nobody's number.
   if (peerAsn === AS_TRANS) return bad(`the peer says that it is AS ${AS_TRANS} (AS_TRANS), which nobody may be`);
   if (wanted === 'internal' && peerAsn !== localAsn)
@@ -127,18 +125,8 @@ function wrongAsn(
   return undefined;
 }
 
-/** RFC 4271 §6.2: one and two seconds MUST be refused. */
-function wrongHoldTime({ holdTime }: Open): MessageError | undefined {
-  if (holdTime === 0 || holdTime >= MIN_HOLD_TIME) return undefined;
-  return refuse(
-    OpenError.unacceptableHoldTime,
-    `the peer offers a hold time of ${holdTime} s; 0 or at least 3 s is allowed`,
-  );
-}
-
-/** RFC 6286 §2.2: not zero, and unique within an AS. */
+/** RFC 6286 §2.2: unique within an AS. */
 function wrongIdentifier(ours: Open, theirs: Open, internal: boolean): MessageError | undefined {
-  if (theirs.routerId === 0) return refuse(OpenError.badIdentifier, 'the router ID of the peer is 0.0.0.0');
   if (!internal || theirs.routerId !== ours.routerId) return undefined;
   const id = formatIpAddress(routerIdOf(theirs));
   return refuse(
@@ -169,13 +157,10 @@ function wrongRole(ours: BgpRole | undefined, theirs: Open, internal: boolean): 
 const rolesOf = (open: Open): number[] =>
   open.capabilities.flatMap((capability) => (capability.kind === 'role' ? [capability.role] : []));
 
-const unicast = ({ afi, safi }: Family): IpFamily | undefined =>
-  (['ipv4', 'ipv6'] as const).find((family) => afi === wireFamily(family).afi && safi === wireFamily(family).safi);
-
 /** RFC 4760 §8; who offers none means IPv4 unicast, as BGP was before. */
 function familiesOf(open: Open): readonly IpFamily[] {
   if (!has(open, 'multiprotocol')) return ['ipv4'];
-  const offered = open.capabilities.flatMap((each) => (each.kind === 'multiprotocol' ? [unicast(each.family)] : []));
+  const offered = open.capabilities.flatMap((each) => (each.kind === 'multiprotocol' ? [ipFamilyOf(each.family)] : []));
   return (['ipv4', 'ipv6'] as const).filter((family) => offered.includes(family));
 }
 
@@ -183,14 +168,12 @@ function familiesOf(open: Open): readonly IpFamily[] {
 function noCommonFamily(config: SessionConfig, theirs: Open): MessageError {
   const names = (families: readonly IpFamily[]): string =>
     families.map((family) => `${family === 'ipv4' ? 'IPv4' : 'IPv6'} unicast`).join(' and ');
-  const data = config.families.flatMap((family) => {
-    const { afi, safi } = wireFamily(family);
-    return [CapabilityCode.multiprotocol, 4, afi >> 8, afi & 255, 0, safi];
-  });
+  const data = new ByteWriter();
+  for (const family of config.families) writeCapability(data, { kind: 'multiprotocol', family: unicastOf(family) });
   const theirFamilies = familiesOf(theirs);
   const offer = theirFamilies.length === 0 ? 'neither IPv4 nor IPv6 unicast' : names(theirFamilies);
   const message = `no address family in common: we want ${names(config.families)}, the peer offers ${offer}`;
-  return refuse(OpenError.unsupportedCapability, message, Uint8Array.from(data));
+  return refuse(OpenError.unsupportedCapability, message, data.finish());
 }
 
 /** RFC 4271 §4.4 suggests a third of the hold time, and at most one a second. */
@@ -203,9 +186,7 @@ const takesIpv6NextHops = (open: Open): boolean =>
   open.capabilities.some(
     (each) =>
       each.kind === 'extended-next-hop' &&
-      each.families.some(
-        ({ family, nextHopAfi }) => unicast(family) === 'ipv4' && nextHopAfi === wireFamily('ipv6').afi,
-      ),
+      each.families.some(({ family, nextHopAfi }) => ipFamilyOf(family) === 'ipv4' && nextHopAfi === Afi.ipv6),
   );
 
 function gracefulRestartOf(open: Open): PeerGracefulRestart | undefined {
@@ -213,7 +194,7 @@ function gracefulRestartOf(open: Open): PeerGracefulRestart | undefined {
   if (capability === undefined) return undefined;
   const { restarting, notification, restartTime } = capability;
   const families = capability.families.flatMap(({ family: wire, forwarding }) => {
-    const family = unicast(wire);
+    const family = ipFamilyOf(wire);
     return family === undefined ? [] : [{ family, forwarding }];
   });
   return { restarting, notification, restartTime: seconds(restartTime), families };

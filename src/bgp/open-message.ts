@@ -1,7 +1,8 @@
 import type { IpFamily } from '../base/ip-address.ts';
 import { type BgpRole, localAsnOf, type SessionConfig } from './session-config.ts';
-import { AS_TRANS, Role } from './wire/constants.ts';
-import { type Capability, type Family, IPV4_UNICAST, IPV6_UNICAST, type Open } from './wire/message.ts';
+import { Afi, AS_TRANS, Role } from './wire/constants.ts';
+import { type Capability, type Family, IPV4_UNICAST, type Open } from './wire/message.ts';
+import { ipFamilyOf, unicastOf } from './wire/nlri.ts';
 
 /** What is not configuration, and changes with what has happened. */
 export interface OpenSituation {
@@ -15,8 +16,6 @@ export interface OpenSituation {
 
 /** RFC 4724 §3: twelve bits of seconds. */
 const MAX_RESTART_TIME = 4095;
-
-export const wireFamily = (family: IpFamily): Family => (family === 'ipv4' ? IPV4_UNICAST : IPV6_UNICAST);
 
 const ROLES = {
   provider: Role.provider,
@@ -45,13 +44,13 @@ export function openFor(config: SessionConfig, situation: OpenSituation): Open {
 function capabilitiesOf(config: SessionConfig, { restarting, forwarding }: OpenSituation): Capability[] {
   const capabilities: Capability[] = config.families.map((family) => ({
     kind: 'multiprotocol',
-    family: wireFamily(family),
+    family: unicastOf(family),
   }));
   capabilities.push({ kind: 'route-refresh' }, { kind: 'enhanced-route-refresh' }, { kind: 'extended-message' });
   if (config.extendedNextHop && config.families.includes('ipv4'))
     capabilities.push({
       kind: 'extended-next-hop',
-      families: [{ family: IPV4_UNICAST, nextHopAfi: IPV6_UNICAST.afi }],
+      families: [{ family: IPV4_UNICAST, nextHopAfi: Afi.ipv6 }],
     });
   if (config.role !== undefined) capabilities.push({ kind: 'role', role: roleNumber(config.role) });
   if (config.gracefulRestart !== undefined)
@@ -60,9 +59,35 @@ function capabilitiesOf(config: SessionConfig, { restarting, forwarding }: OpenS
       restarting,
       notification: true,
       restartTime: Math.min(MAX_RESTART_TIME, Math.ceil(config.gracefulRestart.restartTime / 1000)),
-      families: config.families.map((family) => ({ family: wireFamily(family), forwarding })),
+      families: config.families.map((family) => ({ family: unicastOf(family), forwarding })),
     });
   capabilities.push({ kind: 'as4', asn: localAsnOf(config) });
   if (config.hostName !== undefined) capabilities.push({ kind: 'fqdn', hostName: config.hostName, domainName: '' });
   return capabilities;
+}
+
+/**
+ * Whether the peer would have been told the same in all that lasts longer than the OPEN. `families`: those that were agreed
+ * upon, where the others do not matter any more.
+ */
+export function sameOffer(a: Open, b: Open, families?: readonly IpFamily[]): boolean {
+  return JSON.stringify(lasting(a, families)) === JSON.stringify(lasting(b, families));
+}
+function lasting(open: Open, families: readonly IpFamily[] | undefined): unknown {
+  const { as2, holdTime, routerId } = open;
+  const counts = (family: Family): boolean => {
+    const known = ipFamilyOf(family);
+    return families === undefined || (known !== undefined && families.includes(known));
+  };
+  const capabilities = open.capabilities.flatMap((capability): unknown[] => {
+    // A name is for people; and who restarted, or kept forwarding, is said once.
+    if (capability.kind === 'fqdn') return [];
+    if (capability.kind === 'multiprotocol') return counts(capability.family) ? [capability] : [];
+    if (capability.kind !== 'graceful-restart') return [capability];
+    return [
+      { ...capability, restarting: false, families: capability.families.map(({ family }) => family).filter(counts) },
+    ];
+  });
+  // What became of the hold time is among the negotiated facts.
+  return { as2, holdTime: families === undefined ? holdTime : 0, routerId, capabilities };
 }
