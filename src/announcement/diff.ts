@@ -11,6 +11,7 @@ export interface VerdictDiff {
 
 /** Both lists sorted by address, as `judgeAnnouncements` gives them. */
 export function diffVerdicts(before: readonly AddressVerdict[], after: readonly AddressVerdict[]): VerdictDiff {
+  if (before === after) return { changed: [], removed: [] };
   const changed: AddressVerdict[] = [];
   const removed: IpAddress[] = [];
   for (let i = 0, j = 0; i < before.length || j < after.length; ) {

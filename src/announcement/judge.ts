@@ -46,15 +46,16 @@ export function announcementJudge(): (input: AnnouncementInput) => readonly Addr
   let verdicts: readonly AddressVerdict[] = [];
 
   return (input) => {
-    if (ground === undefined || !sameGround(ground.facts, input)) {
+    const moved = ground === undefined || !sameGround(ground.facts, input);
+    if (ground === undefined || moved) {
       const { config, nodes, ignoreExcludeLb } = input;
       // No more than that: the ground lives long, and would keep the Services of this pass alive.
       ground = groundOf({ config, nodes, ignoreExcludeLb });
     }
-    let changed = false;
-    if (asked?.services !== input.services || asked.loadBalancerClass !== input.loadBalancerClass)
-      changed = seating.take(input.services, input.loadBalancerClass);
+    const reseated = asked?.services !== input.services || asked.loadBalancerClass !== input.loadBalancerClass;
+    if (!moved && !reseated && asked?.endpoints === input.endpoints) return verdicts;
     asked = input;
+    let changed = reseated && seating.take(input.services, input.loadBalancerClass);
     for (const seat of seating.seats) {
       if (stillHolds(seat, ground, input.endpoints)) continue;
       const before = seat.judged?.verdict;

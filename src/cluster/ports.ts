@@ -84,6 +84,8 @@ export interface ClusterEvent {
 }
 
 export interface ClusterWriter {
+  /** How many status writes may be under way: a few hide the latency of an API server; a folder takes them all at once. */
+  readonly statusWritesAtOnce: number;
   writeServiceStatus(namespace: string, name: string, status: ServiceStatus): Promise<WriteOutcome>;
   publishEffectiveConfig(text: string): Promise<WriteOutcome>;
   /** Transitions only; never fails the caller. */

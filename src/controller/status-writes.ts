@@ -5,8 +5,6 @@ import type { Random } from '../base/random.ts';
 import type { ClusterWriter, ServiceStatus } from '../cluster/ports.ts';
 
 const RETRY: BackoffRange = { first: ms(200), limit: seconds(30) };
-/** Enough to hide the latency of an API server, few enough not to be throttled by it. */
-const PARALLEL = 8;
 /** A full disk fails for every Service alike: more than so many at once are told as a count when it is over. */
 const LINES = 10;
 
@@ -56,7 +54,7 @@ export class StatusWrites {
   }
 
   #pump(): void {
-    while (!this.#stopped && this.#writing < PARALLEL) {
+    while (!this.#stopped && this.#writing < this.#deps.cluster.statusWritesAtOnce) {
       const work = this.#queue.shift();
       if (work === undefined) return;
       this.#writing++;

@@ -56,6 +56,7 @@ export class Control {
   #nodes: ReadonlyMap<string, ClusterNode> | undefined;
   #seeds = '';
   #moves: { readonly text: string; readonly services: readonly ServiceKey[] } = { text: '', services: [] };
+  #movesReadIn: ReadonlyMap<ServiceKey, ServiceRequest> | undefined;
   #effectiveText: string | undefined;
   #config: Config | undefined;
   #layer2Settings = '';
@@ -164,6 +165,8 @@ export class Control {
     services: ReadonlyMap<ServiceKey, ServiceRequest>,
     told: ReadonlySet<AddressVerdict>,
   ): readonly AddressVerdict[] {
+    if (services === this.#movesReadIn) return [];
+    this.#movesReadIn = services;
     const asked = [...services.values()].filter(({ moveTo }) => moveTo !== undefined);
     const text = asked.map(({ key, moveTo }) => `${key} ${JSON.stringify(moveTo, bigintText)}`).join(',');
     if (text === this.#moves.text) return [];

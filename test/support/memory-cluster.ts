@@ -70,6 +70,8 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     return () => this.#listeners.delete(changed);
   }
 
+  readonly statusWritesAtOnce = 8;
+
   async writeServiceStatus(namespace: string, name: string, status: ServiceStatus): Promise<WriteOutcome> {
     this.writes++;
     if (this.failure !== undefined) return { kind: 'retry', message: this.failure };

@@ -83,6 +83,7 @@ function statOrFail(path: string, what: string): ReturnType<typeof statSync> & o
 }
 
 export class DirectoryCluster implements ClusterReader, ClusterWriter, AnnotationWriter, LeaseStore, ReportBoard {
+  readonly statusWritesAtOnce = Number.POSITIVE_INFINITY;
   readonly #options: DirectoryOptions;
   readonly #manifests = new ManifestSet();
   readonly #lists = new SortedLists();
