@@ -138,7 +138,7 @@ export class Bfd {
     this.#channels.receiveFor([...this.#sessions.values(), ...this.#leaving], (kind, error) =>
       failures.set(kind, error),
     );
-    for (const [kind, error] of failures) this.#warnSeldom(`BFD cannot be received (${kind})`, error);
+    for (const error of failures.values()) this.#warnSeldom('BFD packets cannot be received', error);
     for (const live of this.#sessions.values()) {
       if (live.started) continue;
       if (this.#channels.receives(live.config)) {
@@ -280,8 +280,10 @@ export class Bfd {
     if (this.#stopped) return;
     const now = this.#options.clock.now();
     for (let fired = this.#timers.take(now); fired !== undefined; fired = this.#timers.take(now)) {
-      if (fired.timer === 'leave') this.#drop(fired.owner);
-      else this.#step(fired.owner, { kind: 'timer-fired', timer: fired.timer, stalled });
+      if (fired.timer === 'leave') {
+        this.#drop(fired.owner);
+        this.#start();
+      } else this.#step(fired.owner, { kind: 'timer-fired', timer: fired.timer, stalled });
     }
   }
 
