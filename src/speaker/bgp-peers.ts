@@ -12,7 +12,14 @@ import { type SecretRef, secretValue } from '../inventory/secret.ts';
 export interface OwnPeers {
   readonly peers: readonly BgpPeer[];
   /** Peers that cannot have a session as things are, and what is missing. */
-  readonly refused: readonly { readonly name: string; readonly remote: string; readonly why: string }[];
+  readonly refused: readonly RefusedPeer[];
+}
+
+export interface RefusedPeer {
+  readonly name: string;
+  readonly remote: string;
+  readonly localAsn: number;
+  readonly why: string;
 }
 
 /** MetalLB leaves it to its BGP daemon (120 s); a router that was away is tried again sooner. */
@@ -24,12 +31,12 @@ const FAR = 255;
 
 export function ownPeers(config: Config, node: ClusterNode, secrets: readonly ClusterObject[]): OwnPeers {
   const peers: BgpPeer[] = [];
-  const refused: OwnPeers['refused'][number][] = [];
+  const refused: RefusedPeer[] = [];
   for (const peer of config.peers) {
     if (peer.nodeSelectors.length > 0 && !anySelectorMatches(peer.nodeSelectors, node.labels)) continue;
     const made = ownPeer(peer, config, node, secrets);
     if (typeof made !== 'string') peers.push(made);
-    else refused.push({ name: peer.name, remote: remoteText(peer), why: made });
+    else refused.push({ name: peer.name, remote: remoteText(peer), localAsn: peer.localASN ?? peer.myASN, why: made });
   }
   return { peers, refused };
 }

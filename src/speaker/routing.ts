@@ -14,7 +14,7 @@ import type { ClusterNode } from '../inventory/node.ts';
 import type { NeighbourNetwork, StreamNetwork } from '../network/ports.ts';
 import type { Told } from '../status/report.ts';
 import { BfdLiveness } from './bfd-liveness.ts';
-import { type OwnPeers, ownPeers } from './bgp-peers.ts';
+import { type OwnPeers, ownPeers, type RefusedPeer } from './bgp-peers.ts';
 
 /**
  * The control thread's part in BGP: which routers this node talks to, and what each is to hear, out of the same verdicts that
@@ -135,7 +135,7 @@ export const establishedFamilies = (sessions: readonly SessionReport[]): Readonl
       .map(({ name, families }) => [name, new Set(families.map(({ family }) => family))]),
   );
 
-function refusedReport({ name, remote, why }: OwnPeers['refused'][number], now: Date): SessionReport {
+function refusedReport({ name, remote, localAsn, why }: RefusedPeer, now: Date): SessionReport {
   const none = { open: 0, update: 0, notification: 0, keepalive: 0, routeRefresh: 0, octets: 0 };
   return {
     name,
@@ -143,7 +143,7 @@ function refusedReport({ name, remote, why }: OwnPeers['refused'][number], now: 
     local: undefined,
     state: 'idle',
     since: now.getTime(),
-    localAsn: 0,
+    localAsn,
     peerAsn: undefined,
     peerRouterId: undefined,
     lastError: why,
