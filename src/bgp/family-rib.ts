@@ -248,7 +248,6 @@ export class FamilyRib {
   #grow(end: number): void {
     if (end <= this.#end) return;
     this.#end = end;
-    if (end <= this.#wanted.length) return;
     this.#wanted = grown(this.#wanted, end);
     this.#told = grown(this.#told, end);
     this.#flags = grown(this.#flags, end);

@@ -17,7 +17,6 @@ export class IdLinks {
   #previous = new Int32Array(64);
 
   grow(capacity: number): void {
-    if (capacity <= this.#next.length) return;
     this.#next = grown(this.#next, capacity);
     this.#previous = grown(this.#previous, capacity);
   }
@@ -42,7 +41,9 @@ export class IdLinks {
   }
 }
 
+/** Itself where it is long enough. */
 export function grown<T extends Int32Array | Uint32Array | Uint8Array>(array: T, capacity: number): T {
+  if (capacity <= array.length) return array;
   const larger = new (array.constructor as new (length: number) => T)(Math.max(capacity, array.length * 2));
   larger.set(array);
   return larger;
