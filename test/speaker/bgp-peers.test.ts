@@ -22,7 +22,7 @@ const secret = (name: string, body: object, namespace = 'clarion-system'): Clust
   namespace,
   name,
   body: { ...body },
-  origin: { file: 'secrets.yaml', line: 1, column: 1 } as ClusterObject['origin'],
+  origin: { file: 'secrets.yaml', line: 1, text: undefined },
 });
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
