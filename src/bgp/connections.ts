@@ -214,7 +214,7 @@ export class Connections {
 
   #ended(slot: Slot, end: SessionEnd, before: Fsm): void {
     const desk = this.#desk;
-    desk.lastEnd = end.kind;
+    desk.lastEnd = end;
     const { connection } = slot;
     if (connection === undefined) return;
     if (before.state !== 'established') {

@@ -55,13 +55,19 @@ export const refuse = (fsm: Fsm, error: MessageError): Step => fail(fsm, notific
 export const stop = (fsm: Fsm, notification: Notification | undefined): Step =>
   toIdle(fsm, notification === undefined ? { kind: 'stopped-silently' } : sent(notification), undefined);
 
-export const loseCollision = (fsm: Fsm): Step => toIdle(fsm, sent(cease(CeaseError.connectionCollision)), 1);
+/** Of two connections one is kept: no failure. */
+export const loseCollision = (fsm: Fsm): Step => toIdle(fsm, sent(cease(CeaseError.connectionCollision)), 0);
 
-/** Event 24 is no failure of this configuration's making: only another version may work. */
 export const told = (fsm: Fsm, notification: Notification): Step =>
-  toIdle(fsm, { kind: 'notification-received', notification }, isVersionError(notification) ? 0 : 1);
-const isVersionError = ({ code, subcode }: Notification): boolean =>
-  code === ErrorCode.open && subcode === OpenError.unsupportedVersion;
+  toIdle(fsm, { kind: 'notification-received', notification }, isFailure(notification) ? 1 : 0);
+
+/** Event 24, a collision, and a peer that waits after a failure itself: if both counted that, they would wait for each other for ever. */
+const isFailure = ({ code, subcode }: Notification): boolean =>
+  !(code === ErrorCode.open && subcode === OpenError.unsupportedVersion) &&
+  !(
+    code === ErrorCode.cease &&
+    (subcode === CeaseError.connectionCollision || subcode === CeaseError.connectionRejected)
+  );
 
 /** RFC 6608 §4: the subcode says in which state, the data which type of message. */
 export function unexpected(fsm: Fsm, event: FsmEvent): Step {

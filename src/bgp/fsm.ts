@@ -35,7 +35,7 @@ import { notification } from './wire/notification.ts';
  * on, CollisionDetectEstablishedState off; AcceptConnectionsUnconfiguredPeers and TrackTcpState (events 14, 15) are not there.
  *
  * Other than §8.2.2, deliberately: a NOTIFICATION is not answered by one in OpenSent (RFC 6608 §4 has it among the valid
- * messages there); a header in error is called that in Established too (§6.1 is a MUST); a passive peer has no
+ * messages there); the ConnectRetryCounter does not count collisions and refusals (fsm-actions.ts); a header in error is called that in Established too (§6.1 is a MUST); a passive peer has no
  * ConnectRetryTimer, since it never connects; in Idle no timer runs, also after event 18 in Active.
  *
  * Standards: RFC 4271 §8 and §10, RFC 6608, RFC 9687, RFC 2918.

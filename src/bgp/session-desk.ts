@@ -9,7 +9,7 @@ import type { SessionEffect } from './session-events.ts';
 export class SessionDesk {
   now: Milliseconds = ms(0);
   upSince: Milliseconds = ms(0);
-  lastEnd: SessionEnd['kind'] | undefined;
+  lastEnd: SessionEnd | undefined;
   #config: SessionConfig;
   #situation: OpenSituation = { restarting: false, forwarding: false, plain: false };
   #fsmConfig: FsmConfig;

@@ -8,6 +8,7 @@ import { negotiate, sameFacts } from './negotiation.ts';
 import { openFor, sameOffer } from './open-message.ts';
 import type { SessionConfig } from './session-config.ts';
 import { SessionDesk } from './session-desk.ts';
+import type { SessionEnd } from './session-error.ts';
 import type { ConnectionId, SessionEffect, SessionEvent, SessionTimer } from './session-events.ts';
 import type { SessionState } from './session-report.ts';
 import type { Slot } from './slot.ts';
@@ -222,7 +223,7 @@ export class Session {
       this.#startMain({ passive: this.#desk.config.passive, damped: false });
       return;
     }
-    if (this.#desk.lastEnd === 'connect-failed') {
+    if (wasUnavailable(this.#desk.lastEnd)) {
       this.#startMain({ passive: true, damped: true });
       return;
     }
@@ -248,6 +249,13 @@ export class Session {
 const IDLE_HOLD = 'idle-hold' as SessionTimer;
 /** One failure: again soon, and not at the same moment as the peer. */
 const SOON = { atLeast: ms(250), atMost: seconds(1) };
+
+/** The peer is not there, or takes nobody now: it is tried again after ConnectRetryTime, and may come itself before. */
+function wasUnavailable(end: SessionEnd | undefined): boolean {
+  if (end?.kind === 'connect-failed') return true;
+  const { code, subcode } = end?.notification ?? {};
+  return end?.kind === 'notification-received' && code === ErrorCode.cease && subcode === CeaseError.connectionRejected;
+}
 
 /** RFC 4271 §8.1.5: events 21, 22 and 28, by the code that the NOTIFICATION is to have. */
 function malformed(error: MessageError): FsmEvent {
