@@ -116,9 +116,13 @@ export class Scene {
   interfaces: NetworkInterface[] = [link('eth0', 2, ['192.0.2.10/24', '2001:db8:2::10/64', 'fe80::10/64'])];
   #interfacesChanged = (): void => {};
 
-  constructor(options: Partial<BgpOptions> = {}, buffer = 65_536) {
+  constructor(
+    options: Partial<BgpOptions> = {},
+    buffer = 65_536,
+    addresses: readonly string[] = ['192.0.2.10', '2001:db8:2::10'],
+  ) {
     this.tcp = new FakeTcp(this.clock, buffer);
-    this.host = this.tcp.host(['192.0.2.10', '2001:db8:2::10', 'fe80::10'], 'eth0');
+    this.host = this.tcp.host(addresses, 'eth0');
     const log = (message: string, fields?: LogFields): void => void this.logged.push({ message, fields });
     this.bgp = new Bgp({
       streams: this.host,
@@ -255,6 +259,8 @@ export class FakeRouter {
   /** Answers an OPEN that has come, and waits until the session is up. */
   async establish(open: RawOpen = {}): Promise<RawBgpPeer> {
     await this.#scene.settle();
+    if (open.capabilities?.some(({ kind }) => kind === 'extended-next-hop') === true)
+      this.last.context = { ...this.last.context, extendedNextHop: true };
     this.last.say(rawOpen(open));
     this.last.say(KEEPALIVE);
     await this.#scene.settle();

@@ -27,7 +27,8 @@ const LATER = seconds(10);
 export class RouterSearch {
   readonly #options: RouterSearchOptions;
   #watch: NeighbourWatch | undefined;
-  #index: number | undefined;
+  /** Null: not told yet. */
+  #index: number | undefined | null = null;
   #timer: Timer | undefined;
   #round = 0;
   #found: IpAddress | undefined;
