@@ -15,6 +15,8 @@ export interface Addon {
   socket(domain: number, type: number, protocol: number): number;
   /** The descriptor may not be used any more; the kernel's part is done in the background. */
   close(fd: number): number;
+  /** Done when it returns: for sockets that are closed in no time. */
+  closeNow(fd: number): number;
   bind(fd: number, address: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: number | Uint8Array): number;
   /** The length of the value. */
@@ -24,15 +26,36 @@ export interface Addon {
   send(fd: number, bytes: Uint8Array, to?: Uint8Array): number;
   /** The length of the datagram, which is above `into.length` when it was cut off. Its sender is written to `from`. */
   receive(fd: number, into: Uint8Array, from?: Uint8Array): number;
+  /** EINPROGRESS as a rule. */
+  connect(fd: number, address: Uint8Array): number;
+  listen(fd: number, backlog: number): number;
+  /** A descriptor like those of `socket`. */
+  accept(fd: number, from: Uint8Array): number;
+  shutdown(fd: number, how: number): number;
+  localAddress(fd: number, into: Uint8Array): number;
+  /** Octets that the other end has not acknowledged. */
+  outstanding(fd: number): number;
+  /** The number of octets of a stream; 0 at its end. */
+  read(fd: number, into: Uint8Array): number;
+  /** The number of octets sent of `parts`, from `parts[from][skip]` on: not all, when there are many or the kernel takes no more. */
+  sendParts(fd: number, parts: readonly Uint8Array[], from: number, skip: number): number;
+  /** The number of datagrams; `records` as native/hops.c says, of which each has the same share of `into`. */
+  receiveHops(fd: number, into: Uint8Array, records: Uint8Array): number;
   interfaceIndex(name: string): number;
+  interfaceName(index: number): string | undefined;
   /** Of the thread that calls. */
   shortenSlice(nanoseconds: number): number;
   /** Receives a datagram for each signal of that number, from now on in this thread and no other. */
   openSignal(number: number): number;
   /** The thread that calls is not the one to be interrupted by it. */
   avoidSignal(number: number): number;
-  /** Calls back with 0 whenever there is something to receive, or with -errno when the socket has an error. */
-  startPolling(fd: number, callback: (error: number) => void): Poller | number;
+  /**
+   * Calls back with 0 and what there is of `events` (if none are given: whenever there is something to receive), or with -errno
+   * when the socket has an error.
+   */
+  startPolling(fd: number, callback: (error: number, events: number) => void, events?: number): Poller | number;
+  /** Waits for these events from now on; 0: for none, not even an error. */
+  pollFor(poller: Poller, events: number): void;
   /** No callback comes after it. To be called before `close`. */
   stopPolling(poller: Poller): void;
 }
@@ -42,14 +65,26 @@ export interface Poller {
   readonly __brand: 'poller';
 }
 
+/** Events of a poller, as libuv numbers them. HANG_UP: the other end sends no more. */
+export const READABLE = 1;
+export const WRITABLE = 2;
+export const HANG_UP = 4;
+
 /** -errno of Linux on every architecture that Node runs on. */
 export const EPERM = -1;
 export const EAGAIN = -11;
 export const ENOMEM = -12;
+export const EACCES = -13;
+export const EEXIST = -17;
 export const ENODEV = -19;
+export const EINVAL = -22;
+export const ENFILE = -23;
+export const EMFILE = -24;
 export const EAFNOSUPPORT = -97;
 export const EADDRINUSE = -98;
 export const ENOBUFS = -105;
+export const ECONNREFUSED = -111;
+export const EINPROGRESS = -115;
 
 // One place for both: beside the bundle in dist/, and in dist/ when the sources run as they are.
 const FROM_SOURCE = import.meta.url.endsWith('/src/network/addon.ts');

@@ -1,9 +1,9 @@
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
-import { type Addon, EAGAIN, ENOBUFS, kernelError, type Poller } from './addon.ts';
-import { LITTLE_ENDIAN } from './host-order.ts';
+import { type Addon, EAGAIN, kernelError, type Poller } from './addon.ts';
 import { InterfaceTable } from './interface-table.ts';
 import { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_LINK } from './netlink/constants.ts';
 import { decodeRouteDatagram, encodeDumpRequest, type RouteMessage } from './netlink/route.ts';
+import { NETLINK_DATAGRAM, openNetlink, receiveFromKernel } from './netlink/socket.ts';
 import type { NetworkError, NetworkInterface } from './ports.ts';
 import { enlargeReceiveBuffer } from './receive-buffer.ts';
 
@@ -14,12 +14,7 @@ import { enlargeReceiveBuffer } from './receive-buffer.ts';
  * One waking reads all that waits, and tells of it once.
  */
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_ROUTE = 0;
 const EVENT_BUFFER = 1 << 20;
-/** The kernel puts at most 32 KiB into a datagram of a dump. */
-const DATAGRAM = 1 << 16;
 /** Interrupted that often, changes come faster than they can be dumped, and the events repair what the last dump lacks. */
 const DUMP_ATTEMPTS = 16;
 const DATAGRAMS_PER_TURN = 4096;
@@ -37,8 +32,7 @@ export class InterfaceMonitor {
   readonly #events: number;
   readonly #dumps: number;
   readonly #table = new InterfaceTable();
-  readonly #buffer = new Uint8Array(DATAGRAM);
-  readonly #sender = new Uint8Array(12);
+  readonly #buffer = new Uint8Array(NETLINK_DATAGRAM);
   #poller: Poller | undefined;
   #sequence = 0;
   /** Events were lost and dumping failed: tried again with the next event. */
@@ -92,7 +86,7 @@ export class InterfaceMonitor {
     const removed = new Set<number>();
     if (error < 0) this.#stale = true;
     for (let turn = 0; turn < DATAGRAMS_PER_TURN; turn++) {
-      const length = this.#receive(this.#events);
+      const length = receiveFromKernel(this.#addon, this.#events, this.#buffer);
       if (length === EAGAIN) break;
       if (length < 0) this.#stale = true;
       else if (length > 0) this.#apply(decodeRouteDatagram(this.#buffer.subarray(0, length)).messages, removed);
@@ -134,7 +128,7 @@ export class InterfaceMonitor {
     const all: RouteMessage[] = [];
     let interrupted = false;
     for (;;) {
-      const length = this.#receive(this.#dumps);
+      const length = receiveFromKernel(this.#addon, this.#dumps, this.#buffer);
       if (length < 0) return length;
       const datagram = decodeRouteDatagram(this.#buffer.subarray(0, length));
       interrupted ||= datagram.interrupted;
@@ -144,26 +138,4 @@ export class InterfaceMonitor {
       }
     }
   }
-
-  /** The length of what is in the buffer: 0 when another process than the kernel sent it. */
-  #receive(fd: number): number {
-    const length = this.#addon.receive(fd, this.#buffer, this.#sender);
-    if (length > this.#buffer.length) return ENOBUFS;
-    const fromKernel = new DataView(this.#sender.buffer).getUint32(4, LITTLE_ENDIAN) === 0;
-    return length < 0 || fromKernel ? length : 0;
-  }
-}
-
-/** A descriptor, or -errno. */
-function openNetlink(addon: Addon, groups: number): number {
-  const fd = addon.socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
-  if (fd < 0) return fd;
-  // struct sockaddr_nl: family, padding, port (0: the kernel chooses), groups.
-  const address = new DataView(new ArrayBuffer(12));
-  address.setUint16(0, AF_NETLINK, LITTLE_ENDIAN);
-  address.setUint32(8, groups, LITTLE_ENDIAN);
-  const bound = addon.bind(fd, new Uint8Array(address.buffer));
-  if (bound >= 0) return fd;
-  addon.close(fd);
-  return bound;
 }

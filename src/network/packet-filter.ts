@@ -16,10 +16,13 @@ const FOR_US: readonly BpfInstruction[] = [
 ];
 
 /** struct sock_filter[] of the program, with `FOR_US` before it. An empty program stays one, which the kernel refuses. */
-export function encodeFilter(program: readonly BpfInstruction[]): Uint8Array {
-  const whole = program.length === 0 ? program : [...FOR_US, ...program];
-  const view = new DataView(new ArrayBuffer(whole.length * INSTRUCTION_OCTETS));
-  for (const [i, { code, jt, jf, k }] of whole.entries()) {
+export const encodeFilter = (program: readonly BpfInstruction[]): Uint8Array =>
+  encodeProgram(program.length === 0 ? program : [...FOR_US, ...program]);
+
+/** The same of a program as it is. */
+export function encodeProgram(program: readonly BpfInstruction[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(program.length * INSTRUCTION_OCTETS));
+  for (const [i, { code, jt, jf, k }] of program.entries()) {
     const at = i * INSTRUCTION_OCTETS;
     view.setUint16(at, code, LITTLE_ENDIAN);
     view.setUint8(at + 2, jt);

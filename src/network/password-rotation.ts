@@ -6,8 +6,8 @@ import { type Clock, ms, type Timer } from '../base/clock.ts';
  * acknowledged after 0.2, 0.4, 0.8 ... seconds, so a password must be left in force longer each time to be tried at all.
  */
 export interface RotationTarget {
-  /** Puts it in force from now on; undefined: no signatures. */
-  apply(password: string | undefined): void;
+  /** Puts it in force from now on; undefined: no signatures. 0, or -errno. */
+  apply(password: string | undefined): number;
   /** Nothing gets through, and it may be for the signatures. Asked only while there are two passwords. */
   stuck(): boolean;
 }
@@ -25,12 +25,11 @@ export class PasswordRotation {
   #since = ms(0);
   #timer: Timer | undefined;
 
-  /** `start`: the one to begin with, if it is among them (the one that fitted last). */
-  constructor(clock: Clock, target: RotationTarget, passwords: readonly string[], start: string | undefined) {
+  /** `start`: the one to begin with, if it is among those that will be set (the one that fitted last). */
+  constructor(clock: Clock, target: RotationTarget, start: string | undefined) {
     this.#clock = clock;
     this.#target = target;
     this.#current = start;
-    this.set(passwords);
   }
 
   /** In force now. */
@@ -38,14 +37,14 @@ export class PasswordRotation {
     return this.#current;
   }
 
-  /** What is in force stays so if it is still among them. */
-  set(passwords: readonly string[]): void {
+  /** What is in force stays so if it is still among them. What `apply` says. */
+  set(passwords: readonly string[]): number {
     this.#passwords = passwords;
     const stays = this.#current !== undefined && passwords.includes(this.#current);
-    this.#take(stays ? this.#current : passwords[0]);
     this.#stay = FIRST_STAY;
     this.close();
     if (passwords.length > 1) this.#timer = this.#clock.startTimer('password rotation', LOOK, () => this.#look());
+    return this.#take(stays ? this.#current : passwords[0]);
   }
 
   close(): void {
@@ -64,9 +63,9 @@ export class PasswordRotation {
     this.#take(this.#passwords.find((password) => password !== this.#current));
   }
 
-  #take(password: string | undefined): void {
+  #take(password: string | undefined): number {
     this.#current = password;
     this.#since = this.#clock.now();
-    this.#target.apply(password);
+    return this.#target.apply(password);
   }
 }

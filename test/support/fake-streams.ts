@@ -174,8 +174,10 @@ class FakeListener implements StreamListener {
     this.peers = peers.filter((peer) => faultOf(peer) === undefined);
     for (const peer of this.peers) {
       const start = this.#host.fitted.get(formatIpAddress(peer.address));
-      const target = { apply: () => {}, stuck: () => this.#misfits.delete(peer) };
-      this.#rotations.set(peer, new PasswordRotation(this.#clock, target, peer.passwords, start));
+      const target = { apply: () => 0, stuck: () => this.#misfits.delete(peer) };
+      const rotation = new PasswordRotation(this.#clock, target, start);
+      rotation.set(peer.passwords);
+      this.#rotations.set(peer, rotation);
     }
     return peers.flatMap((peer) => {
       const code = faultOf(peer);
@@ -242,8 +244,9 @@ class FakeEnd implements Stream {
     this.remote = remote;
     this.#options = options;
     this.#handlers = handlers;
-    const target = { apply: () => {}, stuck: () => this.#retries > 1 };
-    this.#rotation = new PasswordRotation(tcp.clock, target, options.passwords, password);
+    const target = { apply: () => 0, stuck: () => this.#retries > 1 };
+    this.#rotation = new PasswordRotation(tcp.clock, target, password);
+    this.#rotation.set(options.passwords);
     host.ends.add(this);
   }
 

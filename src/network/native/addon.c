@@ -1,6 +1,7 @@
 /*
  * The system calls that Node does not offer: sockets of any family as file descriptors, their options, one datagram in or
- * out, readiness in Node's event loop (poller.c), and a signal as a datagram (signal.c). No protocol lives here; TypeScript decides everything.
+ * out, TCP (stream.c), datagrams that know their hops (hops.c), readiness in Node's event loop (poller.c), and a signal as a
+ * datagram (signal.c). No protocol lives here; TypeScript decides everything.
  *
  * Every call returns 0, a length or a file descriptor, or -errno; none throws for what the kernel says. (A wrong type of argument
  * is a bug of the caller and throws a TypeError.) Nothing but the handler of signal.c is shared between environments, so each
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* The descriptors of one environment: bit n of `owned` stands for descriptor n. */
 struct descriptors {
@@ -67,19 +69,19 @@ napi_value number(napi_env env, int64_t value) {
   return result;
 }
 
-static napi_value outcome(napi_env env, ssize_t result) { return number(env, result < 0 ? -errno : result); }
+napi_value outcome(napi_env env, ssize_t result) { return number(env, result < 0 ? -errno : result); }
 
-static napi_value wrong_arguments(napi_env env) {
+napi_value wrong_arguments(napi_env env) {
   napi_throw_type_error(env, NULL, "wrong arguments to the native addon");
   return NULL;
 }
 
-static bool integer(napi_env env, napi_value value, int *result) {
+bool integer(napi_env env, napi_value value, int *result) {
   return napi_get_value_int32(env, value, result) == napi_ok;
 }
 
 /* A Uint8Array; undefined counts as an empty one. The memory stays valid until control returns to JavaScript. */
-static bool octets(napi_env env, napi_value value, void **data, size_t *length) {
+bool octets(napi_env env, napi_value value, void **data, size_t *length) {
   napi_valuetype type;
   napi_typedarray_type kind;
   *data = NULL;
@@ -90,7 +92,7 @@ static bool octets(napi_env env, napi_value value, void **data, size_t *length) 
 }
 
 /* Reads `count` arguments, the first of which is a descriptor: false when it throws, *fd is -1 when it is not ours. */
-static bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv, int *fd) {
+bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value *argv, int *fd) {
   size_t given = count;
   if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || !integer(env, argv[0], fd)) {
     wrong_arguments(env);
@@ -98,6 +100,13 @@ static bool arguments(napi_env env, napi_callback_info info, size_t count, napi_
   }
   if (!is_owned(env, *fd)) *fd = -1;
   return true;
+}
+
+napi_value adopt(napi_env env, int fd) {
+  if (fd < 0) return outcome(env, fd);
+  if (own(env, fd)) return number(env, fd);
+  close(fd);
+  return number(env, -ENOMEM);
 }
 
 /* socket(domain, type, protocol): a descriptor, non-blocking and closed on exec. */
@@ -108,11 +117,7 @@ static napi_value call_socket(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || !integer(env, argv[0], &domain) ||
       !integer(env, argv[1], &type) || !integer(env, argv[2], &protocol))
     return wrong_arguments(env);
-  int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return outcome(env, fd);
-  if (own(env, fd)) return number(env, fd);
-  close(fd);
-  return number(env, -ENOMEM);
+  return adopt(env, socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
 }
 
 /*
@@ -153,6 +158,16 @@ static napi_value call_close(napi_env env, napi_callback_info info) {
   }
   if (napi_queue_async_work(env, c->work) != napi_ok) on_background_closed(env, napi_cancelled, c);
   return number(env, 0);
+}
+
+/* closeNow(fd): for what is closed at once, and must be when this returns, as a port that is to be used again. */
+static napi_value call_close_now(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  int fd;
+  if (!arguments(env, info, 1, argv, &fd)) return NULL;
+  if (fd < 0) return number(env, -EBADF);
+  disown(env, fd);
+  return outcome(env, close(fd));
 }
 
 /* bind(fd, sockaddr) */
@@ -252,6 +267,25 @@ static napi_value call_interface_index(napi_env env, napi_callback_info info) {
   return number(env, index != 0 ? (int64_t)index : -ENODEV);
 }
 
+/* One number as the only argument: false when it throws. */
+static bool sole_number(napi_env env, napi_callback_info info, int *result) {
+  size_t count = 1;
+  napi_value argv[1];
+  if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && integer(env, argv[0], result)) return true;
+  wrong_arguments(env);
+  return false;
+}
+
+/* interfaceName(index): undefined when there is none. */
+static napi_value call_interface_name(napi_env env, napi_callback_info info) {
+  int index;
+  char name[IF_NAMESIZE];
+  napi_value result = NULL;
+  if (!sole_number(env, info, &index)) return NULL;
+  if (if_indextoname((unsigned)index, name) != NULL) napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 /* struct sched_attr in its first version; no header of the C library has it. */
 struct scheduling {
   uint32_t size, policy;
@@ -276,23 +310,12 @@ static napi_value call_shorten_slice(napi_env env, napi_callback_info info) {
   return outcome(env, syscall(SYS_sched_setattr, 0, &now, 0));
 }
 
-/* One number as the only argument: false when it throws. */
-static bool sole_number(napi_env env, napi_callback_info info, int *result) {
-  size_t count = 1;
-  napi_value argv[1];
-  if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) == napi_ok && integer(env, argv[0], result)) return true;
-  wrong_arguments(env);
-  return false;
-}
-
 /* openSignal(number): see signal.c. */
 static napi_value call_open_signal(napi_env env, napi_callback_info info) {
   int signal;
   if (!sole_number(env, info, &signal)) return NULL;
   int fd = signal_open(signal);
-  if (fd < 0 || own(env, fd)) return number(env, fd);
-  close(fd);
-  return number(env, -ENOMEM);
+  return fd < 0 ? number(env, fd) : adopt(env, fd);
 }
 
 /* avoidSignal(number) */
@@ -301,13 +324,24 @@ static napi_value call_avoid_signal(napi_env env, napi_callback_info info) {
   return sole_number(env, info, &signal) ? number(env, signal_avoid(signal)) : NULL;
 }
 
-/* startPolling(fd, callback): see poller.c. */
+/* startPolling(fd, callback, events?): see poller.c. */
 static napi_value call_start_polling(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  int fd;
-  if (!arguments(env, info, 2, argv, &fd)) return NULL;
+  napi_value argv[3];
+  int fd, events;
+  if (!arguments(env, info, 3, argv, &fd)) return NULL;
   if (fd < 0) return number(env, -EBADF);
-  return poller_start(env, fd, argv[1]);
+  return poller_start(env, fd, argv[1], integer(env, argv[2], &events) ? events : UV_READABLE);
+}
+
+/* pollFor(poller, events): from now on it waits for these; 0: for nothing. */
+static napi_value call_poll_for(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value argv[2];
+  int events;
+  if (napi_get_cb_info(env, info, &count, argv, NULL, NULL) != napi_ok || !integer(env, argv[1], &events) ||
+      !poller_watch(env, argv[0], events))
+    return wrong_arguments(env);
+  return NULL;
 }
 
 /* stopPolling(poller): no callback comes after it. Once is enough, more is no harm. */
@@ -326,17 +360,29 @@ NAPI_MODULE_INIT() {
   } calls[] = {
       {"socket", call_socket},
       {"close", call_close},
+      {"closeNow", call_close_now},
       {"bind", call_bind},
+      {"connect", call_connect},
+      {"listen", call_listen},
+      {"accept", call_accept},
+      {"shutdown", call_shutdown},
+      {"localAddress", call_local_address},
+      {"outstanding", call_outstanding},
+      {"read", call_read},
+      {"sendParts", call_send_parts},
+      {"receiveHops", call_receive_hops},
       {"setsockopt", call_setsockopt},
       {"getsockopt", call_getsockopt},
       {"attachFilter", call_attach_filter},
       {"send", call_send},
       {"receive", call_receive},
       {"interfaceIndex", call_interface_index},
+      {"interfaceName", call_interface_name},
       {"shortenSlice", call_shorten_slice},
       {"openSignal", call_open_signal},
       {"avoidSignal", call_avoid_signal},
       {"startPolling", call_start_polling},
+      {"pollFor", call_poll_for},
       {"stopPolling", call_stop_polling},
   };
   struct descriptors *d = calloc(1, sizeof *d);

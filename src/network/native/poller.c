@@ -27,6 +27,7 @@ struct poller {
   napi_ref callback;
   napi_ref self;
   int fd;
+  int events;
   bool polling;
   /* The handle in JavaScript, and libuv: both must have let go before the memory may. */
   int holders;
@@ -65,23 +66,23 @@ static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) 
 }
 
 static void on_ready(uv_poll_t *watch, int status, int events) {
-  (void)events;
   struct poller *p = watch->data;
   napi_env env = p->env;
   int error = 0;
   if (status < 0) {
     socklen_t length = sizeof error;
     if (getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) error = errno;
-    uv_poll_start(&p->watch, UV_READABLE, on_ready);
+    uv_poll_start(&p->watch, p->events, on_ready);
   }
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value self, callback, argument, result, exception;
+  napi_value self, callback, arguments[2], result, exception;
   if (napi_get_reference_value(env, p->self, &self) == napi_ok &&
       napi_get_reference_value(env, p->callback, &callback) == napi_ok &&
-      napi_create_int32(env, -error, &argument) == napi_ok) {
+      napi_create_int32(env, -error, &arguments[0]) == napi_ok &&
+      napi_create_int32(env, status < 0 ? 0 : events, &arguments[1]) == napi_ok) {
     /* After this call the poller may be stopped: touch it no more. */
-    napi_status called = napi_make_callback(env, p->context, self, callback, 1, &argument, &result);
+    napi_status called = napi_make_callback(env, p->context, self, callback, 2, arguments, &result);
     if (called == napi_pending_exception && napi_get_and_clear_last_exception(env, &exception) == napi_ok)
       napi_fatal_exception(env, exception);
   }
@@ -95,14 +96,18 @@ static napi_value failed(napi_env env, struct poller *p, int error) {
   return number(env, error);
 }
 
-/* A handle, or -errno. The callback gets 0 (readable: receive until -EAGAIN, or be called again) or -errno of the socket. */
-napi_value poller_start(napi_env env, int fd, napi_value callback) {
+/*
+ * A handle, or -errno. The callback gets 0 and what there is of `events` (readable: receive until -EAGAIN, or be called again),
+ * or -errno of the socket and 0.
+ */
+napi_value poller_start(napi_env env, int fd, napi_value callback, int events) {
   uv_loop_t *loop;
   napi_value name, handle;
   struct poller *p = calloc(1, sizeof *p);
   if (p == NULL) return number(env, -ENOMEM);
   p->env = env;
   p->fd = fd;
+  p->events = events;
   p->watch.data = p;
   napi_valuetype type;
   if (napi_typeof(env, callback, &type) != napi_ok || type != napi_function ||
@@ -121,7 +126,7 @@ napi_value poller_start(napi_env env, int fd, napi_value callback) {
       napi_wrap(env, handle, p, on_collected, NULL, NULL) == napi_ok) {
     p->holders = 2;
     napi_create_reference(env, handle, 1, &p->self);
-    result = uv_poll_start(&p->watch, UV_READABLE, on_ready);
+    result = uv_poll_start(&p->watch, events, on_ready);
   } else {
     result = -ENOMEM;
   }
@@ -130,13 +135,28 @@ napi_value poller_start(napi_env env, int fd, napi_value callback) {
   return number(env, result);
 }
 
-/* False when that is no handle of ours. */
-bool poller_stop(napi_env env, napi_value handle) {
+static struct poller *poller_of(napi_env env, napi_value handle) {
   bool ours = false;
   void *p;
   if (napi_check_object_type_tag(env, handle, &POLLER_TAG, &ours) != napi_ok || !ours ||
       napi_unwrap(env, handle, &p) != napi_ok)
-    return false;
-  stop(p);
-  return true;
+    return NULL;
+  return p;
+}
+
+/* False when that is no handle of ours. */
+bool poller_stop(napi_env env, napi_value handle) {
+  struct poller *p = poller_of(env, handle);
+  if (p != NULL) stop(p);
+  return p != NULL;
+}
+
+/* Waits for these from now on; 0: for nothing, not even an error. False when that is no handle of ours. */
+bool poller_watch(napi_env env, napi_value handle, int events) {
+  struct poller *p = poller_of(env, handle);
+  if (p != NULL && p->polling) {
+    p->events = events;
+    uv_poll_start(&p->watch, events, on_ready);
+  }
+  return p != NULL;
 }

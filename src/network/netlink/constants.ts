@@ -1,4 +1,4 @@
-/** linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/if_arp.h. */
+/** linux/netlink.h, linux/rtnetlink.h, linux/neighbour.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/if_arp.h. */
 
 export const NLM_F_REQUEST = 0x01;
 /** The state changed while it was dumped, so that the dump may lack something: to be repeated. */
@@ -14,8 +14,12 @@ export const RTM_GETLINK = 18;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
+export const RTM_NEWNEIGH = 28;
+export const RTM_DELNEIGH = 29;
+export const RTM_GETNEIGH = 30;
 
 export const RTMGRP_LINK = 0x1;
+export const RTMGRP_NEIGH = 0x4;
 export const RTMGRP_IPV4_IFADDR = 0x10;
 export const RTMGRP_IPV6_IFADDR = 0x100;
 
@@ -33,6 +37,13 @@ export const IFLA_INFO_SLAVE_KIND = 4;
 
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;
+
+export const NDA_DST = 1;
+export const NDA_LLADDR = 2;
+
+export const NTF_ROUTER = 0x80;
+/** NUD_REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT: all but INCOMPLETE, FAILED and NONE. */
+export const NUD_USABLE = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
 
 export const IFF_UP = 0x1;
 export const IFF_BROADCAST = 0x2;
