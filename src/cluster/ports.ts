@@ -128,7 +128,7 @@ export interface SpeakerReport {
   readonly addresses: readonly {
     readonly address: string;
     readonly state: 'announced' | 'prepared' | 'probing' | 'refused';
-    readonly reason: ServiceReason | 'no-interface' | undefined;
+    readonly reason: ServiceReason | 'no-interface' | 'no-session' | undefined;
     readonly message: string | undefined;
   }[];
 }

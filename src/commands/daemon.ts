@@ -1,7 +1,8 @@
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { ExitCode, messageOf, usageError } from '../base/errors.ts';
+import type { Decoded } from '../base/decoded.ts';
+import { ExitCode, environmentError, messageOf, usageError } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
 import {
@@ -14,6 +15,10 @@ import { runLease } from '../cluster/lease-driver.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
+import { linuxNetwork } from '../network/linux.ts';
+import { linuxNeighbours } from '../network/neighbour-monitor.ts';
+import type { NetworkError } from '../network/ports.ts';
+import { linuxStreams } from '../network/stream-network.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
@@ -39,6 +44,9 @@ export interface DaemonOptions {
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
 }
+
+/** A host that is up for so long (seconds) has forwarded all the time that a router keeps routes for. */
+const FORWARDING_AFTER = 600;
 
 export interface Roles {
   readonly controller: boolean;
@@ -230,7 +238,12 @@ async function startSpeaker(
     logLevel,
     cluster,
     clock: systemClock,
+    random: systemRandom,
     logger,
+    network: opened(linuxNetwork()),
+    streams: opened(linuxStreams(systemClock)),
+    neighbours: opened(linuxNeighbours()),
+    restart: { forwarding: uptime() > FORWARDING_AFTER },
     loadBalancerClass,
     ignoreExcludeLb,
     takeInventory,
@@ -244,9 +257,17 @@ async function startSpeaker(
     watchMembershipKeys(keyOptions, (changed) => speaker.useKeys(changed)),
   );
   parts.speakerFacts = () => speaker.snapshot();
-  parts.metrics.speaker(async () => ({ ...speaker.snapshot(), counters: await speaker.ping() }));
+  parts.metrics.speaker(async () => {
+    const counters = await speaker.ping();
+    return { ...speaker.snapshot(), counters, bfd: counters?.bfd };
+  });
   parts.healthy.push(async () => ((await speaker.ping()) === undefined ? ['the wire thread does not answer'] : []));
   parts.ready.push(() => (speaker.snapshot().configured ? [] : ['no configuration has been published yet']));
+}
+
+function opened<T>(made: Decoded<T, NetworkError>): T {
+  if (!made.ok) throw environmentError(made.error.message);
+  return made.value;
 }
 
 /** SIGTERM is a stop as asked for (0), SIGINT an interruption (130), a lost thread a failure of the environment (3). */

@@ -5,6 +5,8 @@ import { type Clock, type Milliseconds, ms, type Timer } from '../base/clock.ts'
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import type { BfdSessionReport } from '../bfd/session-report.ts';
+import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
@@ -14,8 +16,10 @@ import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
 import type { Member } from '../membership/member.ts';
+import type { Told } from '../status/report.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
-import { speakerReportEntry } from './speaker-report.ts';
+import { establishedFamilies, type Routing, toldOf } from './routing.ts';
+import { bgpReportEntry, speakerReportEntry } from './speaker-report.ts';
 import { wireAddress } from './wire-address.ts';
 
 /**
@@ -31,6 +35,8 @@ export interface ControlDeps {
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
   readonly toWire: (message: ToWire) => void;
+  /** Undefined: this speaker only observes, and talks to no router. */
+  readonly routing: Routing | undefined;
   /** Of the group of speakers; undefined: there are no other nodes, now and later. */
   readonly keys: readonly GroupKey[] | undefined;
   /** Shared with whoever else looks at the same cluster in this process. */
@@ -90,7 +96,15 @@ export class Control {
       wire: [...this.#wire.values()],
       nodes: this.#nodes,
       members: this.#members,
+      sessions: this.#deps.routing?.sessions() ?? [],
+      bfd: this.#deps.routing?.bfdSessions() ?? [],
+      told: this.#toldOf(),
     };
+  }
+
+  /** A session of BGP came up or went down: what is reported of addresses may change. */
+  sessionsChanged(): void {
+    this.#publishAfter(this.#reportDelay);
   }
 
   fromWire(message: Extract<FromWire, { kind: 'report' | 'members' }>): void {
@@ -127,6 +141,8 @@ export class Control {
     const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
     this.#verdicts = verdicts;
     this.#tellNodes(inventory.nodes, config);
+    const own = inventory.nodes.get(node);
+    if (own !== undefined) this.#deps.routing?.update({ config, node: own, verdicts, secrets: cluster.list('Secret') });
     const set: WireAddress[] = [];
     const remove: IpAddress[] = [...removed];
     for (const verdict of [...changed, ...this.#movesChanged(inventory.services, new Set(changed))]) {
@@ -217,9 +233,19 @@ export class Control {
     });
   }
 
+  /** As the sessions are now. */
+  #toldOf(): (verdict: AddressVerdict) => Told | undefined {
+    const established = establishedFamilies(this.#deps.routing?.sessions() ?? []);
+    return (verdict) => toldOf(verdict, this.#deps.node, established);
+  }
+
   #publish(): void {
     const { cluster, clock, node, logger } = this.#deps;
-    const addresses = [...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []);
+    const told = this.#toldOf();
+    const addresses = [
+      ...[...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []),
+      ...this.#verdicts.flatMap((verdict) => bgpReportEntry(verdict.address, told(verdict)) ?? []),
+    ];
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
       const failing = outcome.kind !== 'done';
       if (failing && !this.#reportFailing) logger.warn('report not published', { why: outcome.message });
@@ -237,6 +263,10 @@ export interface ControlSnapshot {
   readonly nodes: ReadonlyMap<string, ClusterNode> | undefined;
   /** Of every other node. */
   readonly members: readonly Member[];
+  readonly sessions: readonly SessionReport[];
+  /** As of the last change of each. */
+  readonly bfd: readonly BfdSessionReport[];
+  readonly told: (verdict: AddressVerdict) => Told | undefined;
 }
 
 const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

@@ -1,6 +1,8 @@
 import type { Milliseconds } from '../base/clock.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { LogLevel } from '../base/logger.ts';
+import type { BfdSessionConfig } from '../bfd/session-config.ts';
+import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { Layer2Settings } from '../config/config.ts';
 import type { ElectionAddress } from '../election/address.ts';
 import type { HandOverReason } from '../election/hand-over-state.ts';
@@ -22,6 +24,8 @@ export type ToWire =
   | { readonly kind: 'nodes'; readonly nodes: readonly Seed[] }
   | { readonly kind: 'rebalance'; readonly perMinute: number | undefined }
   | { readonly kind: 'keys'; readonly keys: readonly GroupKey[] }
+  /** The whole list each time. */
+  | { readonly kind: 'bfd'; readonly sessions: readonly BfdSessionConfig[] }
   | { readonly kind: 'addresses'; readonly set: readonly WireAddress[]; readonly remove: readonly IpAddress[] }
   /** Answered by `pong` with the same number: the wire thread is alive. */
   | { readonly kind: 'ping'; readonly number: number }
@@ -40,6 +44,8 @@ export type FromWire =
   /** Addresses whose state changed, and those no longer ours to speak for. */
   | { readonly kind: 'report'; readonly changed: readonly WireAddressReport[]; readonly removed: readonly IpAddress[] }
   | { readonly kind: 'members'; readonly members: readonly Member[] }
+  /** Sessions whose state changed. */
+  | { readonly kind: 'bfd'; readonly changed: readonly BfdSessionReport[] }
   | { readonly kind: 'pong'; readonly number: number; readonly counters: WireCounters }
   | { readonly kind: 'stopped' };
 
@@ -47,6 +53,7 @@ export interface WireCounters {
   readonly layer2: Layer2Counters;
   /** Undefined where this node is the only one. */
   readonly membership: MembershipCounters | undefined;
+  readonly bfd: readonly BfdSessionReport[];
 }
 
 export interface WireAddressReport {

@@ -11,7 +11,7 @@ import type { SessionReport } from '../bgp/session-report.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterNode } from '../inventory/node.ts';
-import type { NeighbourNetwork, StreamNetwork } from '../network/ports.ts';
+import type { NeighbourNetwork, Network, StreamNetwork } from '../network/ports.ts';
 import type { Told } from '../status/report.ts';
 import { BfdLiveness } from './bfd-liveness.ts';
 import { type OwnPeers, ownPeers, type RefusedPeer } from './bgp-peers.ts';
@@ -24,6 +24,9 @@ export interface RoutingDeps {
   readonly node: string;
   readonly streams: StreamNetwork;
   readonly neighbours: NeighbourNetwork;
+  readonly network: Pick<Network, 'watchInterfaces'>;
+  /** Whether this host has forwarded all the time that routers may have kept our routes for (BgpOptions). */
+  readonly restart: { readonly forwarding: boolean };
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -1,7 +1,8 @@
 import { unreachable } from '../base/errors.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import { reasons } from '../base/reason.ts';
 import type { SpeakerReport } from '../cluster/ports.ts';
+import type { Told } from '../status/report.ts';
 import type { WireAddressReport } from './messages.ts';
 
 /** What this node says to the cluster about one address; nothing where another node holds it. */
@@ -39,4 +40,17 @@ export function speakerReportEntry(
     default:
       return unreachable(layer2);
   }
+}
+
+/** The same of BGP: announced where one router at least was told; nothing where this node is to tell none. */
+export function bgpReportEntry(
+  address: IpAddress,
+  told: Told | undefined,
+): SpeakerReport['addresses'][number] | undefined {
+  if (told === undefined) return undefined;
+  const text = formatIpAddress(address);
+  if (told.told.length > 0) return { address: text, state: 'announced', reason: undefined, message: undefined };
+  const { meaning, nextStep } = reasons['no-session'];
+  const peers = told.untold.join(', ');
+  return { address: text, state: 'refused', reason: 'no-session', message: `${meaning} (${peers}). ${nextStep}` };
 }

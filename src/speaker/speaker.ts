@@ -2,12 +2,15 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, seconds } from '../base/clock.ts';
 import { environmentError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
+import type { Random } from '../base/random.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { InventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
+import type { NeighbourNetwork, Network, StreamNetwork } from '../network/ports.ts';
 import { leaveStopSignalToOthers } from '../network/stop-signal.ts';
 import { Control, type ControlSnapshot } from './control.ts';
 import type { FromWire, ToWire, WireCounters, WireOptions } from './messages.ts';
+import { Routing } from './routing.ts';
 
 /** How long a stop waits for the wire thread to hand over and say goodbye before it is ended without. */
 const STOP_LIMIT = seconds(5);
@@ -22,6 +25,12 @@ export interface SpeakerDeps extends WireOptions {
   readonly ignoreExcludeLb: boolean;
   readonly keys: readonly GroupKey[] | undefined;
   readonly takeInventory?: InventoryTaker | undefined;
+  readonly random: Random;
+  /** Of the control thread, for BGP. */
+  readonly network: Network;
+  readonly streams: StreamNetwork;
+  readonly neighbours: NeighbourNetwork;
+  readonly restart: { readonly forwarding: boolean };
   /** The wire thread ended although nobody asked it to: the process must not go on as if it announced. */
   readonly onLost: (error: Error) => void;
 }
@@ -31,6 +40,8 @@ export class Speaker {
   readonly #deps: SpeakerDeps;
   readonly #worker: Worker;
   readonly #control: Control;
+  /** Undefined: this speaker only observes. */
+  readonly #routing: Routing | undefined;
   readonly #pings = new Map<number, (counters: WireCounters) => void>();
   #pingNumber = 0;
   #stopped: (() => void) | undefined;
@@ -54,7 +65,15 @@ export class Speaker {
     if (refused !== undefined) deps.logger.debug('SIGTERM comes to any thread', { why: refused.message });
     // It makes little garbage; with V8's usual room for young objects it would keep 50 MB of it.
     this.#worker = new Worker(wireEntry(), { workerData: options, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
-    this.#control = new Control({ ...deps, toWire: (message) => this.#send(message) });
+    this.#routing = observe
+      ? undefined
+      : new Routing({
+          ...deps,
+          tellBfd: (sessions) => this.#send({ kind: 'bfd', sessions }),
+          wireDone: async () => void (await this.ping()),
+          changed: () => this.#control.sessionsChanged(),
+        });
+    this.#control = new Control({ ...deps, routing: this.#routing, toWire: (message) => this.#send(message) });
     this.#worker.on('message', (message: FromWire) => this.#receive(message, started));
     this.#worker.on('error', (error) => this.#lost(error, started));
     this.#worker.on('exit', () => this.#lost(new Error('the wire thread ended'), started));
@@ -87,7 +106,11 @@ export class Speaker {
 
   /** Stops answering and announcing, then ends the thread. */
   async stop(): Promise<void> {
+    const own = this.#control.snapshot().nodes?.get(this.#deps.node);
     this.#control.stop();
+    // BFD says that what follows is no failure before BGP says anything, and that takes the wire thread. A node that is
+    // drained is not expected back with what it announced.
+    await this.#routing?.stop(own?.draining === true ? 'for-good' : 'keep-routes');
     await new Promise<void>((resolve) => {
       const limit = this.#deps.clock.startTimer('wire stop', STOP_LIMIT, resolve);
       this.#stopped = () => {
@@ -114,6 +137,9 @@ export class Speaker {
       case 'report':
       case 'members':
         this.#control.fromWire(message);
+        return;
+      case 'bfd':
+        this.#routing?.fromBfd(message.changed);
         return;
       case 'pong':
         this.#pings.get(message.number)?.(message.counters);

@@ -4,6 +4,7 @@ import { messageOf, unreachable } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
+import { Bfd } from '../bfd/driver.ts';
 import type { Layer2Settings } from '../config/config.ts';
 import { ElectionDriver, type OutwardElectionEffect } from '../election/driver.ts';
 import type { AddressState } from '../election/events.ts';
@@ -12,11 +13,11 @@ import type { Layer2AddressReport } from '../layer2/table.ts';
 import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
 import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
 import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
-import type { DatagramNetwork, Network } from '../network/ports.ts';
+import type { DatagramNetwork, HopDatagramNetwork, Network } from '../network/ports.ts';
 import { AddressReports } from './address-reports.ts';
 import { Duties } from './duties.ts';
 import { logElection, logHolder } from './election-log.ts';
-import type { FromWire, Join, ToWire, WireAddress, WireOptions } from './messages.ts';
+import type { FromWire, Join, ToWire, WireAddress, WireCounters, WireOptions } from './messages.ts';
 import { OwnLinks } from './own-links.ts';
 
 /**
@@ -28,6 +29,8 @@ export interface WireDeps {
   readonly options: WireOptions;
   readonly network: Network;
   readonly datagrams: DatagramNetwork;
+  /** For BFD. */
+  readonly hops: HopDatagramNetwork;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -46,6 +49,7 @@ export class Wire {
   readonly #deps: WireDeps;
   readonly #layer2: Layer2;
   readonly #links: OwnLinks;
+  readonly #bfd: Bfd;
   readonly #duties = new Duties((address) => this.#wanted.get(formatIpAddress(address))?.interfaces ?? []);
   /** All that control said of addresses, also before there is an election to tell. */
   readonly #wanted = new Map<string, WireAddress>();
@@ -70,6 +74,11 @@ export class Wire {
       judgeRival: (address, mac) => this.#judgeRival(address, mac),
       onReport: (reports) => this.#layer2Changed(reports),
     });
+    this.#bfd = new Bfd({
+      ...deps,
+      datagrams: deps.hops,
+      onReport: (changed) => deps.send({ kind: 'bfd', changed }),
+    });
     this.#links = new OwnLinks({
       ...deps,
       only: options.interfaces.length === 0 ? undefined : options.interfaces,
@@ -93,6 +102,9 @@ export class Wire {
       case 'keys':
         this.#membership?.useKeys(message.keys);
         return;
+      case 'bfd':
+        this.#bfd.setSessions(message.sessions);
+        return;
       case 'rebalance':
         this.#election?.step({ kind: 'rebalance', perMinute: message.perMinute });
         return;
@@ -100,7 +112,11 @@ export class Wire {
         this.#want(message.set, message.remove);
         return;
       case 'ping': {
-        const counters = { layer2: this.#layer2.counters(), membership: this.#membership?.counters() };
+        const counters: WireCounters = {
+          layer2: this.#layer2.counters(),
+          membership: this.#membership?.counters(),
+          bfd: this.#bfd.reports(),
+        };
         this.#deps.send({ kind: 'pong', number: message.number, counters });
         return;
       }
@@ -130,6 +146,7 @@ export class Wire {
     this.#stopLimit?.stop();
     this.#election?.step({ kind: 'stop' });
     await this.#membership?.leave();
+    this.#bfd.stop();
     this.#links.stop();
     this.#layer2.stop();
     this.#deps.send({ kind: 'stopped' });

@@ -3,6 +3,7 @@ import { ms, systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
 import { nodeDatagrams } from '../network/datagram-socket.ts';
+import { linuxHopDatagrams } from '../network/hop-datagrams.ts';
 import { linuxNetwork } from '../network/linux.ts';
 import { framesReceived } from '../network/receive-count.ts';
 import { watchStopSignal } from '../network/stop-signal.ts';
@@ -20,11 +21,13 @@ const logger = createLogger(options.logLevel, { node: options.node, thread: 'wir
 const HEALTH_CHECK_PATIENCE = ms(100);
 
 const network = linuxNetwork();
-if (network.ok) {
+const hops = linuxHopDatagrams(systemRandom);
+if (network.ok && hops.ok) {
   const wire = new Wire({
     options,
     network: network.value,
     datagrams: nodeDatagrams(systemClock),
+    hops: hops.value,
     clock: systemClock,
     random: systemRandom,
     logger,
@@ -40,5 +43,6 @@ if (network.ok) {
   port.on('message', (message: ToWire) => wire.receive(message));
   port.postMessage({ kind: 'started' } satisfies FromWire);
 } else {
-  port.postMessage({ kind: 'failed', message: network.error.message } satisfies FromWire);
+  const message = network.ok ? (hops.ok ? '' : hops.error.message) : network.error.message;
+  port.postMessage({ kind: 'failed', message } satisfies FromWire);
 }

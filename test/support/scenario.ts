@@ -11,6 +11,7 @@ import { Control } from '../../src/speaker/control.ts';
 import type { FromWire, ToWire } from '../../src/speaker/messages.ts';
 import { Wire } from '../../src/speaker/wire-thread.ts';
 import { FakeDatagrams } from './fake-datagrams.ts';
+import { FakeHopDatagrams } from './fake-hop-datagrams.ts';
 import { FakeNetwork, FakeSegment, type FakeStation } from './fake-network.ts';
 import { MemoryCluster } from './memory-cluster.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -84,6 +85,7 @@ export class Scenario {
         },
         whenDrained: (run) => host.whenDrained(run),
       },
+      hops: new FakeHopDatagrams(clock).host([]),
       healthCheck: async () => true,
       // Somebody else is always heard: the client.
       framesReceived: () => clock.now(),
@@ -105,6 +107,7 @@ export class Scenario {
       loadBalancerClass: undefined,
       ignoreExcludeLb: false,
       keys: KEYS,
+      routing: undefined,
     };
     const control = new Control({ ...deps, toWire });
     this.#speakers.set(name, { control, wire, network, power, address: own.address });
