@@ -1,11 +1,11 @@
 import { diffVerdicts } from '../announcement/diff.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { type Milliseconds, ms } from '../base/clock.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
+import { bitsOf, type IpAddress } from '../base/ip-address.ts';
 import type { Prefix } from '../base/prefix.ts';
 import type { Config } from '../config/config.ts';
 import type { RouteChange } from './driver.ts';
-import { type Contribution, MergedAttributes } from './merged-attributes.ts';
+import { type Contribution, MergedRoutes } from './merged-routes.ts';
 import { prefixKey, type Route } from './route.ts';
 
 export interface PeerRoutesInput {
@@ -15,11 +15,8 @@ export interface PeerRoutesInput {
   readonly now: Milliseconds;
 }
 
-/** A prefix, and what the addresses in it contribute, by address. */
-interface Place {
-  readonly prefix: Prefix;
-  readonly contributions: Map<string, Contribution>;
-}
+/** Addresses and prefixes by `prefixKey`, an address as the prefix that holds nothing else. */
+type Key = number | bigint;
 
 /**
  * What each peer of this node is to hear, out of the verdicts, as differences: it costs what changes, not what there is.
@@ -31,11 +28,13 @@ interface Place {
 export class PeerRoutes {
   readonly #node: string;
   #verdicts: readonly AddressVerdict[] = [];
-  readonly #contributions = new Map<string, Contribution>();
-  readonly #places = new Map<number | bigint, Place>();
-  /** Addresses that a drain withdraws, and when. */
-  readonly #retiring = new Map<string, Milliseconds>();
-  readonly #merged = new MergedAttributes();
+  /** By address. */
+  readonly #contributions = new Map<Key, Contribution>();
+  /** By aggregate, what its addresses contribute. A host route has one address, so it needs no list. */
+  readonly #aggregates = new Map<Key, Set<Contribution>>();
+  /** Addresses that a drain withdraws. */
+  readonly #retiring = new Map<Key, Contribution>();
+  readonly #merged = new MergedRoutes();
 
   constructor(node: string) {
     this.#node = node;
@@ -45,77 +44,99 @@ export class PeerRoutes {
   update({ verdicts, config, now }: PeerRoutesInput): ReadonlyMap<string, RouteChange> {
     const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
     this.#verdicts = verdicts;
-    const touched: Touched = new Map();
-    for (const address of removed) this.#replace(formatIpAddress(address), undefined, touched);
+    const touched = new Map<Key, Touched>();
+    for (const address of removed) this.#replace(keyOf(address), undefined, touched);
     for (const verdict of changed) {
-      const key = formatIpAddress(verdict.address);
-      this.#replace(key, this.#contributionOf(verdict, key, ms(now + config.bgp.drainWait)), touched);
+      const until = ms(now + config.bgp.drainWait);
+      this.#replace(keyOf(verdict.address), this.#contributionOf(verdict, until), touched);
     }
-    for (const [key, until] of this.#retiring) if (until <= now) this.#replace(key, undefined, touched);
+    for (const [key, { until }] of this.#retiring)
+      if (until !== undefined && until <= now) this.#replace(key, undefined, touched);
     return this.#changes(touched);
   }
 
   /** When `update` has to be called again though nothing changed: the time of something drained is over. */
   nextDue(): Milliseconds | undefined {
-    return this.#retiring.size === 0 ? undefined : ms(Math.min(...this.#retiring.values()));
+    let due = Number.POSITIVE_INFINITY;
+    for (const { until } of this.#retiring.values()) due = Math.min(due, until ?? due);
+    return due === Number.POSITIVE_INFINITY ? undefined : ms(due);
   }
 
   /** All that the peer is to hear now. */
   routesFor(peer: string): readonly Route[] {
-    return [...this.#places.values()].flatMap((place) => this.#route(place, peer) ?? []);
+    const prefixes = new Map<Key, Prefix>();
+    for (const { routes } of this.#contributions.values())
+      for (const { prefix, peers } of routes) if (peers.includes(peer)) prefixes.set(prefixKey(prefix), prefix);
+    return [...prefixes].flatMap(([key, prefix]) =>
+      this.#merged.routesTo([peer], prefix, this.#contributionsTo(key)).map(({ route }) => route),
+    );
   }
 
-  #contributionOf({ barred, nodes }: AddressVerdict, key: string, until: Milliseconds): Contribution | undefined {
+  #contributionOf({ address, barred, nodes }: AddressVerdict, until: Milliseconds): Contribution | undefined {
     const bgp = barred === undefined ? nodes.find(({ node }) => node === this.#node)?.bgp : undefined;
     if (bgp?.kind === 'may') return { routes: bgp.routes, weight: bgp.weight, until: undefined };
-    const before = this.#contributions.get(key);
-    // Nobody is using what was not announced, so there is nothing to take back gently.
-    if (bgp?.kind !== 'may-not' || bgp.retiring === undefined || before === undefined) return undefined;
+    if (bgp?.kind !== 'may-not' || bgp.retiring === undefined) return undefined;
+    const before = this.#contributions.get(keyOf(address));
+    // Nobody uses what was not announced, so there is nothing to take back gently.
+    if (before === undefined) return undefined;
     return { routes: bgp.retiring, weight: before.weight, until: before.until ?? until };
   }
 
-  #replace(key: string, now: Contribution | undefined, touched: Touched): void {
+  #replace(key: Key, now: Contribution | undefined, touched: Map<Key, Touched>): void {
     const before = this.#contributions.get(key);
     if (now === undefined) this.#contributions.delete(key);
     else this.#contributions.set(key, now);
     if (now?.until === undefined) this.#retiring.delete(key);
-    else this.#retiring.set(key, now.until);
-    for (const { prefix, peers } of before?.routes ?? []) this.#touch(touched, prefix, peers).contributions.delete(key);
-    if (now === undefined) return;
-    for (const { prefix, peers } of now.routes) this.#touch(touched, prefix, peers).contributions.set(key, now);
+    else this.#retiring.set(key, now);
+    if (before !== undefined) this.#touch(before, touched, (aggregate) => aggregate.delete(before));
+    if (now !== undefined) this.#touch(now, touched, (aggregate) => aggregate.add(now));
   }
 
-  #touch(touched: Touched, prefix: Prefix, peers: readonly string[]): Place {
-    const key = prefixKey(prefix);
-    const place = this.#places.get(key) ?? { prefix, contributions: new Map() };
-    this.#places.set(key, place);
-    const told = touched.get(key);
-    if (told === undefined) touched.set(key, new Set(peers));
-    else for (const peer of peers) told.add(peer);
-    return place;
+  #touch(
+    { routes }: Contribution,
+    touched: Map<Key, Touched>,
+    changeAggregate: (aggregate: Set<Contribution>) => void,
+  ): void {
+    for (const { prefix, peers } of routes) {
+      const key = prefixKey(prefix);
+      const before = touched.get(key);
+      if (before === undefined) touched.set(key, { prefix, peers });
+      else if (before.peers !== peers) before.peers = [...new Set([...before.peers, ...peers])];
+      if (isHost(prefix)) continue;
+      const aggregate = this.#aggregates.get(key) ?? new Set();
+      changeAggregate(aggregate);
+      if (aggregate.size === 0) this.#aggregates.delete(key);
+      else this.#aggregates.set(key, aggregate);
+    }
   }
 
-  #changes(touched: Touched): ReadonlyMap<string, RouteChange> {
+  #contributionsTo(key: Key): Iterable<Contribution> {
+    const own = this.#contributions.get(key);
+    return own === undefined ? (this.#aggregates.get(key) ?? []) : [own];
+  }
+
+  #changes(touched: ReadonlyMap<Key, Touched>): ReadonlyMap<string, RouteChange> {
     const changes = new Map<string, { readonly set: Route[]; readonly remove: Prefix[] }>();
-    for (const [key, peers] of touched) {
-      const place = this.#places.get(key)!;
-      if (place.contributions.size === 0) this.#places.delete(key);
-      for (const peer of peers) {
-        const change = changes.get(peer) ?? { set: [], remove: [] };
-        changes.set(peer, change);
-        const route = this.#route(place, peer);
-        if (route === undefined) change.remove.push(place.prefix);
-        else change.set.push(route);
-      }
+    const changeOf = (peer: string): { readonly set: Route[]; readonly remove: Prefix[] } => {
+      const change = changes.get(peer) ?? { set: [], remove: [] };
+      changes.set(peer, change);
+      return change;
+    };
+    for (const [key, { prefix, peers }] of touched) {
+      const said = this.#merged.routesTo(peers, prefix, this.#contributionsTo(key));
+      for (const { route, to } of said) for (const peer of to) changeOf(peer).set.push(route);
+      for (const peer of peers) if (!said.some(({ to }) => to.includes(peer))) changeOf(peer).remove.push(prefix);
     }
     return changes;
   }
-
-  #route({ prefix, contributions }: Place, peer: string): Route | undefined {
-    const attributes = this.#merged.of(prefix, peer, contributions.values());
-    return attributes && { prefix, attributes };
-  }
 }
 
-/** By prefix: the peers that may hear something else of it than before. */
-type Touched = Map<number | bigint, Set<string>>;
+/** A prefix, and the peers that may hear something else of it than before. */
+interface Touched {
+  readonly prefix: Prefix;
+  peers: readonly string[];
+}
+
+const keyOf = (address: IpAddress): Key => prefixKey({ address, length: bitsOf(address.family) });
+
+const isHost = ({ address: { family }, length }: Prefix): boolean => length === bitsOf(family);

@@ -3,7 +3,7 @@ import type { BgpRoute } from '../announcement/verdict.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Prefix } from '../base/prefix.ts';
 import type { Community } from '../config/config.ts';
-import type { RouteAttributes } from './route.ts';
+import type { Route, RouteAttributes } from './route.ts';
 
 /** What one address contributes to what this node announces. */
 export interface Contribution {
@@ -16,37 +16,45 @@ export interface Contribution {
 /** RFC 8326 §5, IANA "BGP Well-known Communities". */
 const GRACEFUL_SHUTDOWN: Community = { kind: 'standard', value: 0xffff_0000 };
 
-/** What is said of a prefix to which several addresses contribute; the same object for the same, where that is cheap. */
-export class MergedAttributes {
-  /** By the list of communities, which all addresses with the same advertisements have in common. */
+/** What is said of a prefix to which one or several addresses contribute. */
+export class MergedRoutes {
+  /** The same object for the same, by the list of communities, which addresses with the same advertisements have in common. */
   readonly #known = new WeakMap<readonly Community[], Merged[]>();
+
+  /** Who of `peers` hears what of the prefix; those that hear nothing are not named. */
+  routesTo(peers: readonly string[], prefix: Prefix, contributions: Iterable<Contribution>): readonly RouteTo[] {
+    const said: Said[] = [];
+    for (const contribution of contributions)
+      for (const route of contribution.routes)
+        if (route.prefix.length === prefix.length) said.push({ route, contribution });
+    const [only] = said;
+    if (only === undefined) return [];
+    if (said.length === 1) {
+      const to = only.route.peers === peers ? peers : only.route.peers.filter((peer) => peers.includes(peer));
+      return to.length === 0 ? [] : [{ to, route: { prefix, attributes: this.#merge(said) } }];
+    }
+    return peers.flatMap((peer) => {
+      const heard = said.filter(({ route }) => route.peers.includes(peer));
+      return heard.length === 0 ? [] : [{ to: [peer], route: { prefix, attributes: this.#merge(heard) } }];
+    });
+  }
 
   /**
    * Communities of all, the highest preference, the sum of the weights (none where one has none: what is served through
    * every node has no share). What retires counts only where nothing else is left: then the route gets the community
-   * and the preference of a graceful shutdown (RFC 8326 §4.2). Undefined: nothing is left for this peer.
+   * and the preference of a graceful shutdown (RFC 8326 §4.2).
    */
-  of(prefix: Prefix, peer: string, contributions: Iterable<Contribution>): RouteAttributes | undefined {
-    const staying: Said[] = [];
-    const retiring: Said[] = [];
-    for (const { routes, weight, until } of contributions)
-      for (const route of routes)
-        if (route.prefix.length === prefix.length && route.peers.includes(peer))
-          (until === undefined ? staying : retiring).push({ route, weight });
-    if (staying.length > 0) return this.#merge(staying, false);
-    return retiring.length > 0 ? this.#merge(retiring, true) : undefined;
-  }
-
-  #merge(said: readonly Said[], retiring: boolean): RouteAttributes {
-    const [first, ...others] = said;
+  #merge(said: readonly Said[]): RouteAttributes {
+    const staying = said.filter(({ contribution }) => contribution.until === undefined);
+    const [first, ...others] = staying.length > 0 ? staying : said;
     let { communities, localPref } = first!.route;
-    let { weight } = first!;
-    for (const { route, weight: more } of others) {
+    let { weight } = first!.contribution;
+    for (const { route, contribution } of others) {
       if (route.communities !== communities) communities = unionOf([communities, route.communities]);
       if (route.localPref !== undefined) localPref = Math.max(route.localPref, localPref ?? 0);
-      weight = weight === undefined || more === undefined ? undefined : weight + more;
+      weight = weight === undefined || contribution.weight === undefined ? undefined : weight + contribution.weight;
     }
-    return this.#intern({ communities, localPref, weight, retiring });
+    return this.#intern({ communities, localPref, weight, retiring: staying.length === 0 });
   }
 
   #intern(wanted: Omit<Merged, 'attributes'>): RouteAttributes {
@@ -67,10 +75,15 @@ export class MergedAttributes {
   }
 }
 
-/** What one address says of a prefix. */
+export interface RouteTo {
+  readonly to: readonly string[];
+  readonly route: Route;
+}
+
+/** What one address says of the prefix. */
 interface Said {
   readonly route: BgpRoute;
-  readonly weight: number | undefined;
+  readonly contribution: Contribution;
 }
 
 interface Merged {
