@@ -59,9 +59,13 @@ export const stop = (fsm: Fsm, notification: Notification | undefined): Step =>
 export const loseCollision = (fsm: Fsm): Step => toIdle(fsm, sent(cease(CeaseError.connectionCollision)), 0);
 
 export const told = (fsm: Fsm, notification: Notification): Step =>
-  toIdle(fsm, { kind: 'notification-received', notification }, isFailure(notification) ? 1 : 0);
+  toIdle(
+    fsm,
+    { kind: 'notification-received', notification },
+    fsm.state === 'established' || isFailure(notification) ? 1 : 0,
+  );
 
-/** Event 24, a collision, and a peer that waits after a failure itself: if both counted that, they would wait for each other for ever. */
+/** None in the making of a session: event 24, a collision, and a peer that waits after a failure itself: if both counted that, they would wait for each other for ever. */
 const isFailure = ({ code, subcode }: Notification): boolean =>
   !(code === ErrorCode.open && subcode === OpenError.unsupportedVersion) &&
   !(

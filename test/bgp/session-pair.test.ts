@@ -230,22 +230,29 @@ function disturb(pair: Pair, side: Side, what: string): void {
   const [connection] = host.connections;
   switch (what) {
     case 'break':
-      return pair.breakConnection(side);
+      pair.breakConnection(side);
+      return;
     case 'reset':
-      return void host.step({ kind: 'reset', how: 'hard' });
+      host.step({ kind: 'reset', how: 'hard' });
+      return;
     case 'soft':
-      return void host.step({ kind: 'reset', how: 'soft' });
+      host.step({ kind: 'reset', how: 'soft' });
+      return;
     case 'liveness':
-      return void host.step({ kind: 'liveness-lost', message: 'BFD is down' });
+      host.step({ kind: 'liveness-lost', message: 'BFD is down' });
+      return;
     case 'stop':
-      return void host.step({ kind: 'stop', how: 'for-good' });
+      host.step({ kind: 'stop', how: 'for-good' });
+      return;
     case 'keep':
-      return void host.step({ kind: 'stop', how: 'keep-routes' });
+      host.step({ kind: 'stop', how: 'keep-routes' });
+      return;
     case 'cut':
       pair.cut = !pair.cut;
       return;
     case 'reconnect':
-      return void host.step({ kind: 'configured', config: side === 'a' ? A : B, reconnect: true });
+      host.step({ kind: 'configured', config: side === 'a' ? A : B, reconnect: true });
+      return;
     default: {
       if (connection === undefined) return;
       const error = { handling: 'reset', code: 1, subcode: 3, data: Uint8Array.of(9), message: 'type 9' } as const;

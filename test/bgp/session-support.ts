@@ -105,16 +105,19 @@ export class Host {
     switch (effect.kind) {
       case 'connect':
         this.connections.add(effect.connection);
-        return this.#world.connect?.(effect.connection);
+        this.#world.connect?.(effect.connection);
+        return;
       case 'close':
         this.#mustBeOpen(effect.connection, 'close');
         this.connections.delete(effect.connection);
-        return this.#world.close?.(effect.connection, effect.how);
+        this.#world.close?.(effect.connection, effect.how);
+        return;
       case 'send':
         this.#mustBeOpen(effect.connection, effect.message.kind);
         if (this.#mute.has(effect.connection)) throw new Error(`${effect.message.kind} after a NOTIFICATION`);
         if (effect.message.kind === 'notification') this.#mute.add(effect.connection);
-        return this.#world.send?.(effect.connection, effect.message);
+        this.#world.send?.(effect.connection, effect.message);
+        return;
       case 'start-timer': {
         if (!(effect.atLeast >= 0 && effect.atMost >= effect.atLeast))
           throw new Error(`a strange range: ${effect.timer}`);
