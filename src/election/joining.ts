@@ -133,8 +133,8 @@ export function answerAsk(desk: Desk, from: Peer, { asleep, digest }: Extract<Me
   if (desk.phase !== 'settled' && (desk.phase !== 'waking' || asleep === 0)) return;
   const { diedAt, instance, node } = from;
   const died = asleep > 0 && diedAt !== undefined && desk.now - diedAt <= asleep + SLACK;
-  const known = desk.phase === 'settled' && asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
-  const standing = died ? 'void' : known ? 'confirmed' : desk.phase === 'waking' ? 'asleep' : 'joining';
+  const known = asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
+  const standing = died ? 'void' : desk.phase === 'waking' ? 'asleep' : known ? 'confirmed' : 'joining';
   const claims: Claim[] = [];
   if (!known)
     for (const record of desk.table.records())

@@ -65,8 +65,8 @@ export class MembershipDriver {
   readonly #logged = new Map<string, Milliseconds>();
   #seeded: ReadonlySet<string> = new Set();
   #wake: Timer | undefined;
-  /** Since the last pause, whose late timers are not the sign of another one. */
-  #awakeSince: Milliseconds;
+  /** The last look at the clock. */
+  #lookedAt: Milliseconds;
   #departed: (() => void) | undefined;
   #stopped = false;
 
@@ -102,7 +102,7 @@ export class MembershipDriver {
     const { node, profile, keys, random, clock } = options;
     this.instance = instance;
     this.#options = options;
-    this.#awakeSince = clock.now();
+    this.#lookedAt = clock.now();
     this.#sealer = new Sealer(instance, keys);
     this.#opener = new Opener(instance, keys);
     for (const socket of sockets) this.#sockets.set(socket.local.address.family, socket);
@@ -197,14 +197,16 @@ export class MembershipDriver {
     for (const effect of this.#fsm.handle({ ...event, now: this.#options.clock.now() })) this.#perform(effect);
   }
 
-  /** A timer that is overdue by half a suspicion: we did not run, and the others may have called us dead. */
+  /**
+   * A timer is overdue by half a suspicion, and for so long we did nothing else either: we did not run, and the others may have
+   * called us dead. A timer that waits while a backlog of datagrams is read is late, but no pause.
+   */
   #noticePause(): void {
     const due = this.#timers.nextDue();
-    if (due === undefined) return;
     const now = this.#options.clock.now();
-    const gap = ms(now - Math.max(due, this.#awakeSince));
+    const gap = ms(now - Math.max(due ?? now, this.#lookedAt));
+    this.#lookedAt = now;
     if (gap <= this.#options.profile.suspicion / 2) return;
-    this.#awakeSince = now;
     this.#counters.pauses++;
     this.#options.logger.warn('the process did not run for a while; silent until a member has answered', { ms: gap });
     this.#options.onWoke(gap);
@@ -226,6 +228,7 @@ export class MembershipDriver {
 
   #runTimers(): void {
     if (this.#stopped) return;
+    this.#noticePause();
     const now = this.#options.clock.now();
     for (let timer = this.#timers.peek(now); timer !== undefined; timer = this.#timers.peek(now)) {
       this.#timers.delete(timer);

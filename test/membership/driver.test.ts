@@ -90,7 +90,13 @@ async function start(number: number, at: readonly TransportAddress[] = [v4(numbe
     host.resume();
     own.resume();
   };
-  return { driver, reports, story, lines, status, pause, resume, at };
+  /** Timers wait, datagrams do not: as while a backlog of them is read. */
+  const withLateTimers = (work: () => void): void => {
+    own.pause();
+    work();
+    own.resume();
+  };
+  return { driver, reports, story, lines, status, pause, resume, withLateTimers, at };
 }
 type Started = Awaited<ReturnType<typeof start>>;
 const seed = (...started: readonly Started[]): void => {
@@ -131,6 +137,20 @@ describe('a pause of the process', () => {
     expect(a.story).toContain('void');
     expect([a.status(2), b.status(1)]).toEqual(['alive', 'alive']);
     expect(a.reports.some((report) => report.kind === 'member-changed' && report.member.status === 'dead')).toBe(false);
+  });
+
+  test('is none while datagrams are read, however late the timers: reading them would only become more', async () => {
+    const [a, b] = [await start(1), await start(2)];
+    seed(a, b);
+    clock.advance(1000);
+    a.withLateTimers(() => {
+      for (let i = 0; i < 50; i++) {
+        b.driver.send('node-1', new Uint8Array(1000));
+        clock.advance(10);
+      }
+    });
+    clock.advance(5);
+    expect(a.driver.counters().pauses).toBe(0);
   });
 
   test('what waits in the sockets is looked at before timers: nobody is suspected for an answer that is there', async () => {
