@@ -4,14 +4,23 @@ import { unreachable } from '../base/errors.ts';
 import { sameIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import type { HopDatagramNetwork, HopDatagramOrigin, InterfaceWatch, Network, NetworkError } from '../network/ports.ts';
+import type {
+  HopDatagramNetwork,
+  HopDatagramOrigin,
+  InterfaceWatch,
+  Network,
+  NetworkError,
+  NetworkInterface,
+} from '../network/ports.ts';
 import { Channels } from './channel/driver.ts';
 import { type BfdCounters, type Discarded, zeroCounters } from './counters.ts';
 import { Demultiplexer } from './demultiplexer.ts';
+import { EchoFunction, SECRET_OCTETS } from './echo/driver.ts';
 import type { SessionEffect, SessionEvent } from './events.ts';
 import { step } from './fsm.ts';
 import { LiveSession } from './live-session.ts';
 import { detectionTimeOf } from './negotiation.ts';
+import { EchoReflector } from './reflector/driver.ts';
 import type { BfdSessionConfig } from './session-config.ts';
 import type { BfdSessionReport } from './session-report.ts';
 import { SessionTimers } from './session-timers.ts';
@@ -45,10 +54,12 @@ export class Bfd {
   readonly #demultiplexer = new Demultiplexer<LiveSession>();
   readonly #timers = new SessionTimers<LiveSession>();
   readonly #channels: Channels<LiveSession>;
+  readonly #echo: EchoFunction<LiveSession>;
+  readonly #reflector: EchoReflector;
   readonly #counters = zeroCounters();
   readonly #logged = new Map<string, Milliseconds>();
   #watch: InterfaceWatch | undefined;
-  #names: ReadonlyMap<number, string> = new Map();
+  #interfaces: ReadonlyMap<number, NetworkInterface> = new Map();
   #wake: { readonly timer: Timer; readonly due: Milliseconds } | undefined;
   #retry: Timer | undefined;
   #draining = false;
@@ -60,6 +71,16 @@ export class Bfd {
       datagram: (bytes, origin, multihop) => this.#received(bytes, origin, multihop),
       error: (error) => this.#warnSeldom('BFD packets cannot be received', error),
     });
+    const echoFailed = (error: NetworkError): void => this.#warnSeldom('BFD echo packets cannot be sent', error);
+    this.#echo = new EchoFunction(options.network, () => options.random.bytes(SECRET_OCTETS), {
+      possible: (live, possible) => this.#step(live, { kind: 'echo-possible', possible }),
+      returned: (live) => {
+        live.counters.echoReceived++;
+        this.#step(live, { kind: 'echo-returned' });
+      },
+      error: echoFailed,
+    });
+    this.#reflector = new EchoReflector(options.datagrams, echoFailed);
   }
 
   /** The whole list each time, compared by key: timers are renegotiated, a session that is missing says AdminDown and ends. */
@@ -95,6 +116,8 @@ export class Bfd {
     this.#wake?.timer.stop();
     this.#retry?.stop();
     this.#watch?.close();
+    this.#echo.close();
+    this.#reflector.close();
     this.#channels.close();
   }
 
@@ -109,6 +132,7 @@ export class Bfd {
   #configure(live: LiveSession, config: BfdSessionConfig): void {
     live.config = config;
     live.authenticator.use(config.authentication);
+    if (!offersEcho(config)) this.#echo.forget(live);
     if (live.started) this.#step(live, { kind: 'configured' });
   }
 
@@ -126,6 +150,7 @@ export class Bfd {
   #drop(live: LiveSession): void {
     this.#leaving.delete(live);
     this.#demultiplexer.delete(live);
+    this.#echo.forget(live);
     this.#timers.forget(live);
     this.#channels.forget(live);
   }
@@ -135,6 +160,7 @@ export class Bfd {
     this.#retry?.stop();
     this.#retry = undefined;
     const failures = new Map<string, NetworkError>();
+    this.#reflector.serve([...this.#sessions.values()].map(({ config }) => config).filter(offersEcho));
     this.#channels.receiveFor([...this.#sessions.values(), ...this.#leaving], (kind, error) =>
       failures.set(kind, error),
     );
@@ -165,7 +191,7 @@ export class Bfd {
       return;
     }
     const packet = read.value;
-    const at = this.#names.get(origin.interfaceIndex);
+    const at = this.#interfaces.get(origin.interfaceIndex)?.name;
     const path = { from: origin.from, to: origin.to, interface: at, multihop };
     const live = this.#demultiplexer.find(packet.yourDiscriminator, path);
     if (live === undefined || !live.started) this.#discard('no-session');
@@ -185,6 +211,9 @@ export class Bfd {
     live.local = origin.to;
     live.interfaceIndex = origin.interfaceIndex;
     this.#step(live, { kind: 'received', packet });
+    const link = this.#interfaces.get(origin.interfaceIndex);
+    if (offersEcho(live.config) && link !== undefined)
+      this.#echo.follow(live, { remote: origin.from, local: origin.to, link });
     live.authenticator.heard(now, detectionTimeOf(live.session));
     this.#arm();
   }
@@ -210,6 +239,7 @@ export class Bfd {
         this.#transmit(live, effect.packet);
         return;
       case 'transmit-echo':
+        if (this.#echo.send(live)) live.counters.echoSent++;
         return;
       case 'start-timer': {
         const range = effect.latest - effect.earliest;
@@ -289,14 +319,14 @@ export class Bfd {
 
   #watchInterfaces(): void {
     if (this.#watch !== undefined) return;
-    const watch = this.#options.network.watchInterfaces(() => this.#readNames());
+    const watch = this.#options.network.watchInterfaces(() => this.#readInterfaces());
     if (watch.ok) this.#watch = watch.value;
     else this.#warnSeldom('BFD does not know the names of interfaces', watch.error);
-    this.#readNames();
+    this.#readInterfaces();
   }
 
-  #readNames(): void {
-    this.#names = new Map((this.#watch?.list() ?? []).map(({ index, name }) => [index, name]));
+  #readInterfaces(): void {
+    this.#interfaces = new Map((this.#watch?.list() ?? []).map((link) => [link.index, link]));
   }
 
   /** RFC 5880 §6.8.1: unique, not zero, and hard to guess. */
@@ -323,6 +353,10 @@ export class Bfd {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** RFC 5883 §3: not over several hops. */
+const offersEcho = ({ timing, multihop, adminDown }: BfdSessionConfig): boolean =>
+  timing.echoMode && !multihop && !adminDown;
 
 const isSamePath = (a: BfdSessionConfig, b: BfdSessionConfig): boolean =>
   a.multihop === b.multihop &&
