@@ -53,13 +53,14 @@ export class AddressBook {
   join(address: IpAddress, service: ServiceKey, terms: Terms, observer: AddressObserver): void {
     let holding = this.#holdings[address.family].get(address.value);
     if (holding === undefined) {
-      holding = { address, tenants: new Map(), ports: new Map(), group: undefined };
+      holding = { address, tenants: new Map(), ports: undefined, group: undefined };
       this.#holdings[address.family].set(address.value, holding);
       this.#freed[address.family].delete(address.value);
     }
     const first = holding.tenants.size === 0;
     holding.tenants.set(service, terms);
-    for (const port of terms.ports) holding.ports.set(port, service);
+    if (terms.sharingKey !== undefined) holding.ports ??= new Map();
+    for (const port of terms.ports) holding.ports?.set(port, service);
     if (first) observer.taken(holding, this.#vacated.delete(holding));
   }
 
@@ -68,7 +69,7 @@ export class AddressBook {
     const terms = holding?.tenants.get(service);
     if (holding === undefined || terms === undefined) return;
     holding.tenants.delete(service);
-    for (const port of terms.ports) if (holding.ports.get(port) === service) holding.ports.delete(port);
+    for (const port of terms.ports) if (holding.ports?.get(port) === service) holding.ports.delete(port);
     if (holding.tenants.size > 0) holding.group?.portsFreed(holding, terms.ports);
     else {
       holding.group?.remove(holding);

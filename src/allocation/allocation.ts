@@ -360,7 +360,7 @@ const familiesOf = ({ families, ipFamilyPolicy }: ServiceRequest): readonly IpFa
   ipFamilyPolicy === 'SingleStack' ? families.slice(0, 1) : families;
 
 const inOrderOf = (families: readonly IpFamily[], addresses: readonly IpAddress[]): readonly IpAddress[] =>
-  families.flatMap((family) => addresses.filter((address) => address.family === family));
+  compact(families.flatMap((family) => addresses.filter((address) => address.family === family)));
 
 /** Oldest first; without a time of creation last; then by namespace and name. */
 function byAge({ request: a }: Entry, { request: b }: Entry): number {

@@ -25,8 +25,8 @@ export const sameTerms = (a: Terms, b: Terms): boolean =>
 export interface Holding {
   readonly address: IpAddress;
   readonly tenants: Map<ServiceKey, Terms>;
-  /** Who has which port. */
-  readonly ports: Map<string, ServiceKey>;
+  /** Who has which port; undefined while nobody shares it. */
+  ports: Map<string, ServiceKey> | undefined;
   group: SharingGroup | undefined;
 }
 
@@ -45,7 +45,7 @@ export function sharingObstacle(holding: Holding, service: ServiceKey, terms: Te
     break;
   }
   for (const port of terms.ports) {
-    const owner = holding.ports.get(port);
+    const owner = holding.ports?.get(port);
     if (owner !== undefined && owner !== service)
       return `${formatIpAddress(holding.address)} is shared, but its port ${port} belongs to ${owner}`;
   }
@@ -94,7 +94,11 @@ export class SharingGroup {
     for (const port of ports) start = Math.max(start, this.#advance(port));
     for (let slot = start; slot < this.#slots.length; slot++) {
       const holding = this.#slots[slot];
-      if (holding !== undefined && ports.every((port) => !holding.ports.has(port)) && acceptable(holding.address))
+      if (
+        holding !== undefined &&
+        ports.every((port) => holding.ports?.has(port) !== true) &&
+        acceptable(holding.address)
+      )
         return holding.address;
     }
     return undefined;
@@ -102,7 +106,7 @@ export class SharingGroup {
 
   #advance(port: string): number {
     let cursor = this.#cursors.get(port) ?? 0;
-    while (cursor < this.#slots.length && this.#slots[cursor]?.ports.has(port) !== false) cursor++;
+    while (cursor < this.#slots.length && isTaken(this.#slots[cursor], port)) cursor++;
     this.#cursors.set(port, cursor);
     return cursor;
   }
@@ -115,3 +119,6 @@ export class SharingGroup {
     this.#cursors.clear();
   }
 }
+
+const isTaken = (holding: Holding | undefined, port: string): boolean =>
+  holding === undefined || holding.ports?.has(port) === true;

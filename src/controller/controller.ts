@@ -47,10 +47,6 @@ export interface ControllerDeps {
  */
 const BREATH = ms(2);
 
-interface Decided extends Standing {
-  readonly status: ServiceStatus;
-}
-
 export class Controller {
   readonly #deps: ControllerDeps;
   readonly #loop: ReconcileLoop;
@@ -63,7 +59,7 @@ export class Controller {
   readonly #unsubscribe: () => void;
   readonly #known = new KnownAddresses();
   #decisions: readonly AllocationDecision[] = [];
-  #decided = new Map<ServiceKey, Decided>();
+  #decided = new Map<ServiceKey, Standing>();
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
   #due: Timer | undefined;
@@ -150,7 +146,7 @@ export class Controller {
       }
       return;
     }
-    const decided = new Map<ServiceKey, Decided>();
+    const decided = new Map<ServiceKey, Standing>();
     for (const decision of decisions) {
       const { service } = decision;
       const before = this.#decided.get(service);
@@ -161,17 +157,17 @@ export class Controller {
     this.#decisions = decisions;
   }
 
-  #decide(before: Decided | undefined, decision: AllocationDecision): Decided {
+  #decide(before: Standing | undefined, decision: AllocationDecision): Standing {
     const status = statusOf(decision, this.#known);
-    const after: Decided = { decision, conditions: status.conditions, status };
+    const after: Standing = { decision, conditions: status.conditions };
     this.#tellEvents(before, after);
-    if (before !== undefined && isDeepStrictEqual(before.status, status)) return after;
+    if (before !== undefined && isDeepStrictEqual(statusIn(before), status)) return after;
     const [namespace, name] = splitKey(decision.service);
     this.#writes.want(namespace, name, status);
     return after;
   }
 
-  #tellEvents(before: Decided | undefined, after: Decided): void {
+  #tellEvents(before: Standing | undefined, after: Standing): void {
     const { cluster, logger } = this.#deps;
     const { service } = after.decision;
     const [namespace, name] = splitKey(service);
@@ -202,15 +198,22 @@ export class Controller {
 }
 
 function statusOf(decision: AllocationDecision, known: KnownAddresses): ServiceStatus {
-  const { addresses, pool } = decision;
   // Not ours any more: our conditions go with the address.
-  if (decision.reason === 'not-load-balancer' || decision.reason === 'other-class')
-    return { ingress: [], pool: undefined, conditions: [] };
+  if (isForeign(decision)) return statusIn({ decision, conditions: [] });
+  const { addresses } = decision;
   const allocated = allocatedCondition(decision);
+  if (addresses.length === 0) return statusIn({ decision, conditions: [allocated] });
   const announced = announcedCondition(addresses, (address) => known.verdictOf(formatIpAddress(address)), known.news);
-  const conditions = addresses.length > 0 ? [allocated, announced] : [allocated];
-  return { ingress: addresses.map(formatIpAddress), pool, conditions };
+  return statusIn({ decision, conditions: [allocated, announced] });
 }
+
+function statusIn({ decision, conditions }: Standing): ServiceStatus {
+  if (isForeign(decision)) return { ingress: [], pool: undefined, conditions };
+  return { ingress: decision.addresses.map(formatIpAddress), pool: decision.pool, conditions };
+}
+
+const isForeign = ({ reason }: AllocationDecision): boolean =>
+  reason === 'not-load-balancer' || reason === 'other-class';
 
 function poolsInUse(inventory: Inventory): ReadonlySet<string> {
   const pools = new Set<string>();

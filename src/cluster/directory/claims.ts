@@ -1,3 +1,4 @@
+import { compact } from '../../base/compact.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ClusterObject } from '../ports.ts';
 
@@ -20,7 +21,7 @@ interface Claim {
  */
 export class ObjectClaims {
   readonly #claims = new Map<ObjectKey, readonly Claim[]>();
-  readonly #keysOfFile = new Map<string, ReadonlySet<ObjectKey>>();
+  readonly #keysOfFile = new Map<string, readonly ObjectKey[]>();
   readonly #contested = new Set<ObjectKey>();
 
   /** Changes whenever `problems` does. */
@@ -37,16 +38,18 @@ export class ObjectClaims {
     };
     for (const object of present) claim(object, false);
     for (const object of kept) claim(object, true);
-    const before = this.#keysOfFile.get(file) ?? new Set<ObjectKey>();
-    if (own.size > 0) this.#keysOfFile.set(file, new Set(own.keys()));
+    const before = this.#keysOfFile.get(file) ?? [];
+    if (own.size > 0) this.#keysOfFile.set(file, sameKeys(before, own) ? before : compact([...own.keys()]));
     else this.#keysOfFile.delete(file);
 
     const changed = new Set<ObjectKey>();
-    for (const key of new Set([...before, ...own.keys()])) {
+    const store = (key: ObjectKey, claims: readonly Claim[]): void => {
       const winner = this.winner(key);
-      this.#store(key, file, own.get(key) ?? []);
+      this.#store(key, file, claims);
       if (this.winner(key) !== winner) changed.add(key);
-    }
+    };
+    for (const [key, claims] of own) store(key, claims);
+    for (const key of before) if (!own.has(key)) store(key, []);
     return changed;
   }
 
@@ -77,7 +80,7 @@ export class ObjectClaims {
 
   #store(key: ObjectKey, file: string, own: readonly Claim[]): void {
     const others = (this.#claims.get(key) ?? []).filter((claim) => claim.file !== file);
-    const all = [...others, ...own].sort(byPrecedence);
+    const all = compact(others.length === 0 && own.length === 1 ? own : [...others, ...own].sort(byPrecedence));
     if (all.length > 1 || this.#contested.has(key)) this.contested++;
     if (all.length > 1) this.#contested.add(key);
     else this.#contested.delete(key);
@@ -85,6 +88,9 @@ export class ObjectClaims {
     else this.#claims.set(key, all);
   }
 }
+
+const sameKeys = (before: readonly ObjectKey[], own: ReadonlyMap<ObjectKey, unknown>): boolean =>
+  before.length === own.size && before.every((key) => own.has(key));
 
 const byPrecedence = (a: Claim, b: Claim): number =>
   Number(a.kept) - Number(b.kept) || compareText(a.file, b.file) || a.object.origin.line - b.object.origin.line;

@@ -7,7 +7,7 @@ import type { ClusterEvent } from '../ports.ts';
 import { makeFolder } from './state-files.ts';
 
 const LARGEST = 1024 * 1024;
-const REMEMBERED = 20_000;
+const REMEMBERED = 1000;
 
 /**
  * Events as lines of JSON in `events.jsonl`, at most two files of a megabyte (the older is `events.1.jsonl`).

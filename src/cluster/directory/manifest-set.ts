@@ -44,6 +44,9 @@ const NOTHING_YET: FileState = {
   documents: EMPTY_MANIFEST.documents,
 };
 
+const READ_WELL: Reading = { is: 'text', manifest: EMPTY_MANIFEST };
+const NO_PROBLEMS: readonly Problem[] = [];
+
 export class ManifestSet {
   readonly #files = new Map<string, FileState>();
   readonly #unsettled = new Set<string>();
@@ -115,12 +118,19 @@ export class ManifestSet {
     if (reported.length > 0) this.#reported.add(file);
     else this.#reported.delete(file);
     if (settled && state.reading.is === 'gone') this.#files.delete(file);
-    else {
-      const documents = settled && state.reading.is === 'text' ? state.reading.manifest.documents : state.documents;
-      this.#files.set(file, { ...state, objects, reported, documents });
-    }
+    else this.#files.set(file, settled ? settledState(state, objects, reported) : { ...state, objects, reported });
     return { keys, problems: !sameProblems(reported, state.reported) || contested !== this.#claims.contested };
   }
+}
+
+/** Of a file that was left alone, as nearly all of thousands are, only what the next reading of it needs. */
+function settledState(state: FileState, objects: FileState['objects'], reported: FileState['reported']): FileState {
+  const { reading, readAt } = state;
+  if (reading.is !== 'text') return { ...state, objects, reported };
+  const { documents, problems, broken } = reading.manifest;
+  return problems.length > 0 || broken
+    ? { reading, readAt, objects, reported, documents }
+    : { reading: READ_WELL, readAt: ms(0), objects, reported: NO_PROBLEMS, documents };
 }
 
 /** What a file says now, and what is kept of what it said before. */

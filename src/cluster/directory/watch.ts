@@ -115,8 +115,11 @@ export class FolderWatch {
   }
 
   #tell(touched: ReadonlySet<string>): void {
+    if (touched.size === 0) return;
+    let lost = false;
+    for (const path of touched) if (!this.#files.has(path)) lost = true;
     // Where the folder itself is gone (unmounted, renamed), nothing can be said of what was in it.
-    if (touched.size > 0 && this.#rootThere()) this.#options.onTouched(touched);
+    if (!lost || this.#rootThere()) this.#options.onTouched(touched);
   }
 
   #rootThere(): boolean {
@@ -190,7 +193,10 @@ export class FolderWatch {
   }
 
   #gone(folder: string, touched: Set<string>): void {
-    for (const file of this.#forget(folder)) touched.add(file);
+    for (const file of this.#forget(folder)) {
+      this.#files.delete(file);
+      touched.add(file);
+    }
   }
 
   /** Ends all watches at and below a folder; returns the files that were known there. */
@@ -251,17 +257,23 @@ interface Facts {
 function factsOf(path: string): Facts {
   let link = false;
   try {
-    const own = lstatSync(path, { bigint: true });
+    const own = lstatSync(path);
     link = own.isSymbolicLink();
-    const facts = link ? statSync(path, { bigint: true }) : own;
-    const identity = `${facts.dev}:${facts.ino}`;
-    const signature = `${identity}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`;
-    return { link, folder: facts.isDirectory() ? identity : undefined, signature };
+    const facts = link ? statSync(path) : own;
+    // Joined, not by a template: that would keep a tree of short strings for each of thousands of files.
+    const signature = [facts.ino, facts.size, facts.mtimeMs, facts.ctimeMs].join(':');
+    return { link, folder: facts.isDirectory() ? identityOf(path) : undefined, signature };
   } catch (thrown) {
     // Something is there that cannot be looked at (no permission, a loop of links): its reader will say so.
     const code = systemCodeOf(thrown);
     return { link, folder: undefined, signature: code === 'ENOENT' || code === 'ENOTDIR' ? undefined : code };
   }
+}
+
+/** Exact, since two folders that seem to be one would be read once: an inode number may need all of 64 bits. */
+function identityOf(folder: string): string {
+  const { dev, ino } = statSync(folder, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 const folderProblem = (folder: string, thrown: unknown): Problem =>
