@@ -12,10 +12,8 @@ import type {
   MessageError,
   MpReach,
   Nlri,
-  Notification,
   PartialMessage,
   PathAttributes,
-  Update,
   WireContext,
 } from './wire/message.ts';
 import { ipFamilyOf, prefixesOf } from './wire/nlri.ts';
@@ -128,14 +126,14 @@ function capabilityFields(capability: Capability): MessageJson {
   }
 }
 
-function updateFields(read: Partial<Update>, valid: boolean): MessageJson {
+function updateFields(read: Extract<PartialMessage, { kind: 'update' }>, valid: boolean): MessageJson {
   const { withdrawn, announced, attributes } = read;
-  if (withdrawn === undefined || announced === undefined || attributes === undefined) return {};
+  const isWhole = valid && withdrawn !== undefined && announced !== undefined && attributes !== undefined;
   return {
-    withdrawn: prefixTexts(withdrawn),
-    announced: prefixTexts(announced),
-    attributes: attributeFields(attributes),
-    endOfRib: valid ? endOfRib({ kind: 'update', withdrawn, announced, attributes }) : undefined,
+    withdrawn: withdrawn && prefixTexts(withdrawn),
+    announced: announced && prefixTexts(announced),
+    attributes: attributes && attributeFields(attributes),
+    endOfRib: isWhole ? endOfRib({ kind: 'update', withdrawn, announced, attributes }) : undefined,
   };
 }
 
@@ -200,7 +198,8 @@ const communityText = (value: number): string => WELL_KNOWN[value] ?? `${value >
 
 const largeCommunityText = ({ global, local1, local2 }: LargeCommunity): string => `${global}:${local1}:${local2}`;
 
-function notificationFields({ code, subcode, data }: Partial<Notification>): MessageJson {
+function notificationFields(read: Extract<PartialMessage, { kind: 'notification' }>): MessageJson {
+  const { code, subcode, data } = read;
   if (code === undefined || subcode === undefined || data === undefined) return {};
   const communication = shutdownCommunication(notification(code, subcode, data));
   return {

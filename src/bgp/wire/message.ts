@@ -201,7 +201,8 @@ export type DecodedMessage =
 export type PartialMessage =
   | { readonly kind: undefined }
   | Keepalive
-  | (Partial<Omit<Open, 'kind'>> & { readonly kind: 'open'; readonly version?: number | undefined })
-  | (Partial<Omit<Update, 'kind'>> & { readonly kind: 'update' })
-  | (Partial<Omit<Notification, 'kind'>> & { readonly kind: 'notification' })
-  | (Partial<Omit<RouteRefresh, 'kind'>> & { readonly kind: 'route-refresh' });
+  | ({ readonly kind: 'open'; readonly version?: number | undefined } & Parts<Open>)
+  | ({ readonly kind: 'update' } & Parts<Update>)
+  | ({ readonly kind: 'notification' } & Parts<Notification>)
+  | ({ readonly kind: 'route-refresh' } & Parts<RouteRefresh>);
+type Parts<T> = { readonly [K in Exclude<keyof T, 'kind'>]?: T[K] | undefined };

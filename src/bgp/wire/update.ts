@@ -28,19 +28,16 @@ export function decodeUpdate(bytes: Uint8Array, context: WireContext): DecodedMe
   const attributesEnd = attributesAt + uint16At(bytes, withdrawnEnd);
   if (attributesEnd > bytes.length) return unreadable(findings, 'field-lengths');
 
-  const addPath = context.addPath.ipv4;
-  const isReadable = (start: number, end: number): boolean => arePrefixes(bytes, start, end, 'ipv4', addPath);
-  if (!isReadable(withdrawnAt, withdrawnEnd) || !isReadable(attributesEnd, bytes.length))
-    findings.add('network-field', 0);
-
+  const withdrawn = ipv4Nlri(bytes, withdrawnAt, withdrawnEnd, context);
+  const announced = ipv4Nlri(bytes, attributesEnd, bytes.length, context);
+  if (withdrawn === undefined || announced === undefined) findings.add('network-field', 0);
   const draft: AttributeDraft = { attributes: noAttributes(), as4Path: undefined, as4Aggregator: undefined };
   readAttributes(bytes, attributesAt, attributesEnd, draft, context, findings);
-  const update: Update = {
-    kind: 'update',
-    withdrawn: ipv4Nlri(bytes, withdrawnAt, withdrawnEnd, context),
-    announced: ipv4Nlri(bytes, attributesEnd, bytes.length, context),
-    attributes: draft.attributes,
-  };
+  const { attributes } = draft;
+  if (withdrawn === undefined || announced === undefined)
+    return { ok: false, error: findings.error!, read: { kind: 'update', withdrawn, announced, attributes } };
+
+  const update: Update = { kind: 'update', withdrawn, announced, attributes };
   checkWhole(update, findings);
   withFourOctets(draft);
   return concluded(update, findings);
@@ -114,9 +111,12 @@ const noAttributes = (): MutableAttributes => ({
   unknown: undefined,
 });
 
-function ipv4Nlri(bytes: Uint8Array, start: number, end: number, context: WireContext): Nlri {
+/** Undefined: these are no prefixes. */
+function ipv4Nlri(bytes: Uint8Array, start: number, end: number, context: WireContext): Nlri | undefined {
   const none = noPrefixes(context);
-  return start === end ? none : { ...none, bytes: bytes.subarray(start, end) };
+  if (start === end) return none;
+  if (!arePrefixes(bytes, start, end, 'ipv4', none.addPath)) return undefined;
+  return { ...none, bytes: bytes.subarray(start, end) };
 }
 
 /** RFC 7606 §4: the total length is to be relied upon; what does not fit into it ends the reading. */
