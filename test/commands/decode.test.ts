@@ -97,14 +97,107 @@ describe('clarion decode', () => {
   test.each([
     [['bfd', '00', '--minimum-ttl', '250'], 2, '--minimum-ttl is for --multihop'],
     [['bfd', '00', '--ttl', '256'], 2, 'It must be a number from 0 to 255'],
-    [['bgp', '00'], 2, 'decode bgp comes with a later version; this version decodes arp, ndp, bfd'],
-    [['toString', '00'], 2, '"toString" is no protocol'],
+    [['bgp', '00', '--add-path=ipv5'], 2, 'It must be ipv4, ipv6, or ipv4,ipv6'],
+    [['toString', '00'], 2, '"toString" is no protocol that can be decoded; this version decodes arp, ndp, bfd, bgp'],
     [['arp', '/no/such/file'], 3, 'neither hex digits nor a file that exists'],
     [['arp', directory], 3, 'EISDIR'],
   ] as const)('%j: exit code %i', (args, code, message) => {
     const run = decode(args);
     expect(run.code).toBe(code);
     expect(run.stderr).toContain(message);
+  });
+});
+
+describe('clarion decode bgp', () => {
+  const marker = 'ff'.repeat(16);
+  const announce = `${marker} 002f 02 0000 0014 400101 00 400206 0201 0000fde8 400304 c0000201 18 cb0071`;
+
+  test('whole messages, marker included: one object a line, exit code 0', () => {
+    const input = [
+      `${marker} 002f 01 04 fde8 005a c0000201 12 02 10 01 04 00010001 41 04 0000fde8 63 02 00ff`,
+      announce,
+      `${marker} 0017 02 0000 0000`,
+      `${marker} 0021 03 0602 0b 6d61696e74656e616e6365`,
+      `${marker} 0017 05 0001 00 01`,
+      `${marker} 0013 04`,
+    ];
+    const { code, lines } = decode(['bgp', '-'], input.join('\n'));
+    expect(code).toBe(0);
+    expect(lines).toEqual([
+      {
+        type: 'OPEN',
+        length: 47,
+        version: 4,
+        asn: 65_000,
+        as2: 65_000,
+        holdTime: 90,
+        routerId: '192.0.2.1',
+        capabilities: [
+          { code: 1, name: 'multiprotocol', afi: 1, safi: 1 },
+          { code: 65, name: 'as4', asn: 65_000 },
+          { code: 99, value: '00ff' },
+        ],
+      },
+      {
+        type: 'UPDATE',
+        length: 47,
+        withdrawn: [],
+        announced: ['203.0.113.0/24'],
+        attributes: { origin: 'igp', asPath: [{ type: 'sequence', asns: [65_000] }], nextHop: '192.0.2.1' },
+      },
+      { type: 'UPDATE', length: 23, withdrawn: [], announced: [], attributes: {}, endOfRib: { afi: 1, safi: 1 } },
+      {
+        type: 'NOTIFICATION',
+        code: 6,
+        subcode: 2,
+        name: 'cease/administrative-shutdown',
+        communication: 'maintenance',
+        data: '0b6d61696e74656e616e6365',
+      },
+      { type: 'ROUTE-REFRESH', afi: 1, safi: 1, subtype: 0 },
+      { type: 'KEEPALIVE', length: 19 },
+    ]);
+  });
+
+  test('in error: what is to be done about it, and what could be read; exit code 1', () => {
+    const { code, lines } = decode(['bgp', announce.replace('400101 00', '400101 05')]);
+    expect(code).toBe(1);
+    expect(lines).toEqual([
+      {
+        type: 'UPDATE',
+        error: { handling: 'treat-as-withdraw', attribute: 1, message: expect.stringContaining('RFC 7606 §7.1') },
+        length: 47,
+        withdrawn: ['203.0.113.0/24'],
+        announced: [],
+        attributes: { asPath: [{ type: 'sequence', asns: [65_000] }], nextHop: '192.0.2.1' },
+      },
+    ]);
+  });
+
+  test('what the session had agreed on', () => {
+    const input = [
+      `${marker} 0038 02 0000 0019 400101 00 400204 0201 fde8 400304 c0000201 400504 00000064 00000007 18 cb0071`,
+      `${marker} 1388 03 0609 ${'00'.repeat(5000 - 21)}`,
+      `${marker} 0043 02 0000 002c 800e1e 0001 01 10 fe80${'00'.repeat(13)}01 00 00000007 20 cb007101 400101 00 400204 0201 fde8`,
+    ];
+    const agreed = ['--as4=false', '--add-path=ipv4,ipv6', '--extended-message', '--extended-next-hop'];
+    const { code, lines } = decode(['bgp', ...agreed, '--peer-type=internal', '-'], input.join('\n'));
+    expect(code).toBe(0);
+    expect(lines).toMatchObject([
+      {
+        announced: [{ pathId: 7, prefix: '203.0.113.0/24' }],
+        attributes: { localPref: 100, asPath: [{ asns: [65_000] }] },
+      },
+      { type: 'NOTIFICATION', name: 'cease/hard-reset' },
+      { attributes: { mpReach: { nextHops: ['fe80::1'], prefixes: [{ pathId: 7, prefix: '203.0.113.1/32' }] } } },
+    ]);
+    const without = decode(['bgp', '-'], input.join('\n'));
+    expect(without.code).toBe(1);
+    expect(without.lines).toMatchObject([
+      { error: { handling: 'reset', code: 3, subcode: 10 } },
+      { error: { handling: 'reset', code: 1, subcode: 2 } },
+      { error: { handling: 'reset', code: 3, subcode: 9, attribute: 14 } },
+    ]);
   });
 });
 
