@@ -43,9 +43,9 @@ export function connectFailure(peer: BgpPeer, where: string, { code, message }: 
       return `${at}: this node has no interface or VRF ${device ?? ''}`.trimEnd();
     case 'EPERM':
     case 'EACCES':
-      return `${at}: not permitted (${message}); the capability NET_RAW is needed for a VRF, NET_ADMIN is not`;
+      return `${at}: not permitted (${message}): a VRF or interface to bind to needs the capability NET_RAW on kernels before 5.7`;
     default:
-      return `${at}: ${message} (${code})`;
+      return `${at}: ${message}`;
   }
 }
 
@@ -55,13 +55,14 @@ export function listenFailure(port: number, { code, message }: Failure): string 
     return `another process listens at port ${port}: a routing daemon on this node? Stop it, or give the peer without "passive"`;
   if (code === 'EACCES' || code === 'EPERM')
     return `listening at port ${port} is not permitted: the speaker needs the capability NET_BIND_SERVICE for passive peers`;
-  return `listening at port ${port} is not possible: ${message} (${code})`;
+  return `listening at port ${port} is not possible: ${message}`;
 }
 
 /** How a connection came to its end. */
 export function connectionLost(where: string, failure: Failure | undefined): string {
   if (failure === undefined) return `${where} closed the connection without a NOTIFICATION`;
-  if (failure.code === 'ECONNRESET') return `${where} reset the connection without a NOTIFICATION`;
+  if (failure.code === 'ECONNRESET' || failure.code === 'EPIPE')
+    return `${where} reset the connection without a NOTIFICATION`;
   if (failure.code === 'ETIMEDOUT') return `${where} does not acknowledge what we send any more`;
-  return `the connection to ${where} broke: ${failure.message} (${failure.code})`;
+  return `the connection to ${where} broke: ${failure.message}`;
 }

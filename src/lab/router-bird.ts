@@ -67,7 +67,7 @@ function birdConfig(config: RouterConfig): string {
     `router id ${routerId};`,
     'protocol device { scan time 1; }',
     ...(forward ? [kernel('ipv4'), kernel('ipv6')] : []),
-    ...(neighbours.some(({ bfd }) => bfd !== undefined) ? ['protocol bfd { accept ipv4, ipv6; }'] : []),
+    ...(neighbours.some(({ bfd }) => bfd !== undefined) ? ['protocol bfd { }'] : []),
     ...statics('ipv4'),
     ...statics('ipv6'),
     ...neighbours.flatMap((neighbour, index) => [
@@ -101,7 +101,8 @@ function neighbourLines(neighbour: RouterNeighbour, asn: number, port: number | 
     ...(bfd === undefined
       ? []
       : [
-          `bfd ${bfd.graceful === true ? 'graceful' : ''} { interval ${bfd.interval} ms; multiplier ${bfd.multiplier}; };`,
+          ...(bfd.graceful === true ? ['bfd graceful;'] : []),
+          `bfd { interval ${bfd.interval} ms; multiplier ${bfd.multiplier}; };`,
         ]),
     ...families.map((family) => {
       const limit =

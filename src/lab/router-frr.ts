@@ -93,7 +93,6 @@ function frrConfig(config: RouterConfig): string {
       .map((network) => `  network ${network}`),
     ...of(family).flatMap((neighbour) => [
       `  neighbor ${nameOf(neighbour)} activate`,
-      `  neighbor ${nameOf(neighbour)} soft-reconfiguration inbound`,
       ...(neighbour.maximumPrefixes === undefined
         ? []
         : [`  neighbor ${nameOf(neighbour)} maximum-prefix ${neighbour.maximumPrefixes}`]),
@@ -220,7 +219,8 @@ function routesOf(text: string): RouterRoute[] {
           .map((community) => NAMES[community] ?? community)
           .sort(),
         largeCommunities: words(path.largeCommunity?.string),
-        extendedCommunities: words(path.extendedCommunity?.string),
+        // "LB:64512:3 (24 bps)" is one.
+        extendedCommunities: path.extendedCommunity?.string.match(/\S+(?: \([^)]*\))?/g)?.toSorted() ?? [],
         stale: path.stale === true,
       })),
   );

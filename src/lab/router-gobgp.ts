@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { environmentError } from '../base/errors.ts';
 import type { Lab } from './lab.ts';
 import {
   answering,
@@ -21,17 +22,18 @@ export async function startGobgp(lab: Lab, host: string, first: RouterConfig): P
   const start = async (next = config): Promise<void> => {
     config = next;
     writeFileSync(`${folder}/gobgpd.toml`, gobgpConfig(config));
-    // -r: it waits for the End-of-RIB of its neighbours, as one that was there before.
+    // Only one that restarts gracefully says that it was there before, and waits for the End-of-RIB of its neighbours.
+    const restarts = returned && config.neighbours.some(({ gracefulRestart }) => typeof gracefulRestart === 'number');
     program.start([
       'gobgpd',
-      '-f',
-      `${folder}/gobgpd.toml`,
-      '--api-hosts',
-      '127.0.0.1:50051',
-      ...(returned ? ['-r'] : []),
+      ...['-f', `${folder}/gobgpd.toml`, '--api-hosts', '127.0.0.1:50051', ...(restarts ? ['-r'] : [])],
     ]);
     returned = true;
-    await answering('GoBGP', [program], () => ask('global', '-j'));
+    await answering('GoBGP', [program], async () => {
+      // A neighbour that is still idle accepts a connection and closes it at once.
+      const idle = sessionsOf(await ask('neighbor', '-j'), config).find(({ state }) => state === 'idle');
+      if (idle !== undefined) throw environmentError(`${idle.remote} is still idle`);
+    });
     for (const network of config.networks ?? [])
       await ask('global', 'rib', 'add', network, '-a', network.includes(':') ? 'ipv6' : 'ipv4');
   };

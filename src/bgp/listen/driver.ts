@@ -155,7 +155,7 @@ const same = (a: IpAddress, b: IpAddress): boolean => a.family === b.family && a
 const unspecified = (family: IpFamily): IpAddress => ipAddress(family, 0n);
 const textOf = (peers: readonly ExpectedPeer[]): string =>
   JSON.stringify(peers, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
-const wordsOf = ({ message, code }: NetworkError): string => `${message} (${code})`;
+const wordsOf = ({ message }: NetworkError): string => message;
 
 function nameOf(family: IpFamily, port: number, device: string | undefined): string {
   const any = formatIpAddress(unspecified(family));

@@ -126,7 +126,7 @@ export class SessionDriver {
     const reconnect = !sameConnection(this.#peer, peer);
     this.#peer = peer;
     const refused = this.#transport.configure(peer);
-    if (refused !== undefined) this.failed(`the new password cannot be set: ${refused.message} (${refused.code})`);
+    if (refused !== undefined) this.failed(`the new password cannot be set: ${refused.message}`);
     if (reconnect || peer.bfd === undefined) this.#guard.close();
     if (this.#started) this.#step({ kind: 'configured', config: peer.session, reconnect });
     this.#watch();

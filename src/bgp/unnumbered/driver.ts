@@ -63,7 +63,7 @@ export class RouterSearch {
     }
     const watch = this.#options.neighbours.watchNeighbours(this.#options.interface, () => this.#look());
     if (!watch.ok) {
-      this.#conclude(undefined, `${watch.error.message} (${watch.error.code})`);
+      this.#conclude(undefined, watch.error.message);
       return;
     }
     this.#watch = watch.value;
