@@ -13,7 +13,7 @@ export interface CollisionParties {
  * RFC 4271 §6.8: of two connections between the same speakers, the one that the speaker with the higher BGP identifier made is
  * kept; with equal identifiers (allowed between ASes) the higher AS number decides (RFC 6286 §2.3).
  */
-export function keptDirection({ local, remote }: CollisionParties): Direction {
+function keptDirection({ local, remote }: CollisionParties): Direction {
   if (local.routerId.value !== remote.routerId.value)
     return local.routerId.value > remote.routerId.value ? 'out' : 'in';
   return local.asn > remote.asn ? 'out' : 'in';

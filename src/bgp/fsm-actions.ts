@@ -75,26 +75,27 @@ const isFailure = ({ code, subcode }: Notification): boolean =>
 
 /** RFC 6608 §4: the subcode says in which state, the data which type of message. */
 export function unexpected(fsm: Fsm, event: FsmEvent): Step {
-  const type = messageTypeOf(event);
-  const subcode = type === undefined ? FsmError.unspecified : FSM_SUBCODE[fsm.state];
-  const data = subcode === FsmError.unspecified || type === undefined ? new Uint8Array() : Uint8Array.of(type);
-  return fail(fsm, notification(ErrorCode.fsm, subcode, data), undefined);
+  const unknown = notification(ErrorCode.fsm, FsmError.unspecified);
+  const [type, name] = MESSAGES[event.kind] ?? [];
+  if (type === undefined) return fail(fsm, unknown, undefined);
+  const subcode = FSM_SUBCODE[fsm.state] ?? FsmError.unspecified;
+  const told = subcode === FsmError.unspecified ? unknown : notification(ErrorCode.fsm, subcode, Uint8Array.of(type));
+  return fail(fsm, told, `the router sent ${name ?? ''} where it does not belong (in ${fsm.state})`);
 }
-const FSM_SUBCODE: Readonly<Record<Fsm['state'], number>> = {
-  idle: FsmError.unspecified,
-  connect: FsmError.unspecified,
-  active: FsmError.unspecified,
+const FSM_SUBCODE: Readonly<Partial<Record<Fsm['state'], number>>> = {
   'open-sent': FsmError.inOpenSent,
   'open-confirm': FsmError.inOpenConfirm,
   established: FsmError.inEstablished,
 };
-function messageTypeOf({ kind }: FsmEvent): number | undefined {
-  if (kind === 'open' || kind === 'open-error') return MessageType.open;
-  if (kind === 'update' || kind === 'update-error') return MessageType.update;
-  if (kind === 'keepalive') return MessageType.keepalive;
-  if (kind === 'route-refresh' || kind === 'route-refresh-error') return MessageType.routeRefresh;
-  return undefined;
-}
+const MESSAGES: Readonly<Partial<Record<FsmEvent['kind'], readonly [number, string]>>> = {
+  open: [MessageType.open, 'an OPEN'],
+  'open-error': [MessageType.open, 'an OPEN'],
+  update: [MessageType.update, 'an UPDATE'],
+  'update-error': [MessageType.update, 'an UPDATE'],
+  keepalive: [MessageType.keepalive, 'a KEEPALIVE'],
+  'route-refresh': [MessageType.routeRefresh, 'a ROUTE-REFRESH'],
+  'route-refresh-error': [MessageType.routeRefresh, 'a ROUTE-REFRESH'],
+};
 
 export function sendOpen(fsm: Fsm, config: FsmConfig): Step {
   return {

@@ -109,7 +109,14 @@ function beforeOpen(fsm: Fsm, event: FsmEvent, config: FsmConfig): Step {
       return fail(fsm, event.notification, event.message);
     case 'open-collision-dump':
       return loseCollision(fsm);
-    default:
+    case 'hold-timer-expired':
+    case 'keepalive-timer-expired':
+    case 'keepalive':
+    case 'update':
+    case 'update-error':
+    case 'send-hold-timer-expired':
+    case 'route-refresh':
+    case 'route-refresh-error':
       return unexpected(fsm, event);
   }
 }
@@ -138,7 +145,15 @@ function inOpenSent(fsm: Fsm, event: FsmEvent, config: FsmConfig): Step {
       return loseCollision(fsm);
     case 'notification':
       return told(fsm, event.notification);
-    default:
+    case 'connect-retry-timer-expired':
+    case 'keepalive-timer-expired':
+    case 'delay-open-timer-expired':
+    case 'keepalive':
+    case 'update':
+    case 'update-error':
+    case 'send-hold-timer-expired':
+    case 'route-refresh':
+    case 'route-refresh-error':
       return unexpected(fsm, event);
   }
 }
@@ -171,7 +186,14 @@ function inOpenConfirm(fsm: Fsm, event: FsmEvent): Step {
         fsm: { ...fsm, state: 'established' },
         effects: [...startHold(fsm.negotiated), ...startSendHold(fsm.negotiated)],
       };
-    default:
+    case 'connect-retry-timer-expired':
+    case 'delay-open-timer-expired':
+    case 'open':
+    case 'update':
+    case 'update-error':
+    case 'send-hold-timer-expired':
+    case 'route-refresh':
+    case 'route-refresh-error':
       return unexpected(fsm, event);
   }
 }
@@ -208,7 +230,10 @@ function inEstablished(fsm: Fsm, event: FsmEvent): Step {
       return loseCollision(fsm);
     case 'notification':
       return told(fsm, event.notification);
-    default:
+    case 'connect-retry-timer-expired':
+    case 'delay-open-timer-expired':
+    case 'open':
+    case 'open-error':
       return unexpected(fsm, event);
   }
 }

@@ -24,7 +24,7 @@ const ROLES = {
   customer: Role.customer,
   peer: Role.peer,
 } as const satisfies Record<BgpRole, number>;
-export const roleNumber = (role: BgpRole): number => ROLES[role];
+const roleNumber = (role: BgpRole): number => ROLES[role];
 export const roleOf = (value: number): BgpRole | undefined =>
   (Object.keys(ROLES) as BgpRole[]).find((role) => ROLES[role] === value);
 
@@ -66,28 +66,34 @@ function capabilitiesOf(config: SessionConfig, { restarting, forwarding }: OpenS
   return capabilities;
 }
 
+/** Whether the peer would make the same of both; a name is for people, and who restarted is said once. */
+export const sameOffer = (a: Open, b: Open): boolean => {
+  const { as2, holdTime } = a;
+  return as2 === b.as2 && holdTime === b.holdTime && sameLasting(a, b, () => true);
+};
+
 /**
- * Whether the peer would have been told the same in all that lasts longer than the OPEN. `families`: those that were agreed
- * upon, where the others do not matter any more.
+ * The same once it is agreed what the session is (sameFacts): only what the peer keeps in mind matters then. `families`: those
+ * that were agreed upon.
  */
-export function sameOffer(a: Open, b: Open, families?: readonly IpFamily[]): boolean {
-  return JSON.stringify(lasting(a, families)) === JSON.stringify(lasting(b, families));
-}
-function lasting(open: Open, families: readonly IpFamily[] | undefined): unknown {
-  const { as2, holdTime, routerId } = open;
-  const counts = (family: Family): boolean => {
+export const sameMemory = (a: Open, b: Open, families: readonly IpFamily[]): boolean =>
+  sameLasting(a, b, ({ kind }) => kind === 'role' || kind === 'graceful-restart', families);
+
+function sameLasting(a: Open, b: Open, counts: (each: Capability) => boolean, families?: readonly IpFamily[]): boolean {
+  const agreed = (family: Family): boolean => {
     const known = ipFamilyOf(family);
     return families === undefined || (known !== undefined && families.includes(known));
   };
-  const capabilities = open.capabilities.flatMap((capability): unknown[] => {
-    // A name is for people; and who restarted, or kept forwarding, is said once.
-    if (capability.kind === 'fqdn') return [];
-    if (capability.kind === 'multiprotocol') return counts(capability.family) ? [capability] : [];
-    if (capability.kind !== 'graceful-restart') return [capability];
-    return [
-      { ...capability, restarting: false, families: capability.families.map(({ family }) => family).filter(counts) },
-    ];
-  });
-  // What became of the hold time is among the negotiated facts.
-  return { as2, holdTime: families === undefined ? holdTime : 0, routerId, capabilities };
+  const lasting = ({ routerId, capabilities }: Open): string =>
+    JSON.stringify([
+      routerId,
+      capabilities
+        .filter((each) => each.kind !== 'fqdn' && counts(each))
+        .map((each) =>
+          each.kind === 'graceful-restart'
+            ? { ...each, restarting: false, families: each.families.map(({ family }) => family).filter(agreed) }
+            : each,
+        ),
+    ]);
+  return lasting(a) === lasting(b);
 }

@@ -117,9 +117,6 @@ const SENT: Readonly<Record<string, SentWords>> = {
   [`${CEASE}/${CeaseError.administrativeShutdown}`]: { what: 'the speaker stopped' },
   [`${CEASE}/${CeaseError.peerDeconfigured}`]: { what: 'the peer is gone from the configuration' },
   [`${CEASE}/${CeaseError.administrativeReset}`]: { what: 'we reset the session' },
-  [`${CEASE}/${CeaseError.connectionRejected}`]: {
-    what: 'the router connected while this session has to wait after failures',
-  },
   [`${CEASE}/${CeaseError.otherConfigurationChange}`]: { what: 'the configuration of the peer changed' },
   [`${CEASE}/${CeaseError.connectionCollision}`]: {
     what: 'the other one of two connections with this router was kept',

@@ -41,12 +41,12 @@ export type SessionEvent = { readonly now: Milliseconds } /**
   /** Bytes that are no message, or one whose error demands a reset. Milder errors: the message as it is then, by `received`. */
   | { readonly kind: 'malformed'; readonly connection: ConnectionId; readonly error: MessageError }
   /**
-   * The socket took something of what was sent, all or in part. Needed only while the peer reads slowly: what was taken at once
-   * when it was written (UPDATEs too) may be told once in a while, before the send hold time is over.
+   * The socket took something of what was sent, KEEPALIVEs and UPDATEs alike; once in a while is enough, as long as it is within the
+   * send hold time (eight minutes).
    */
   | { readonly kind: 'written'; readonly connection: ConnectionId }
   | { readonly kind: 'timer-fired'; readonly timer: SessionTimer }
-  /** BFD: it was up and is down now (not: it is not up yet, nor AdminDown). */
+  /** BFD: it was up and is down now (not: it is not up yet, nor AdminDown). `message`: what BFD gives as the reason. */
   | { readonly kind: 'liveness-lost'; readonly message: string }
 );
 

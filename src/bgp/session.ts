@@ -5,7 +5,7 @@ import { idleHoldTime } from './damping.ts';
 import { livenessNotification, resetNotification, stopNotification } from './farewell.ts';
 import { type FsmEvent, isConnected } from './fsm-events.ts';
 import { negotiate, sameFacts } from './negotiation.ts';
-import { openFor, sameOffer } from './open-message.ts';
+import { openFor, sameMemory, sameOffer } from './open-message.ts';
 import type { SessionConfig } from './session-config.ts';
 import { SessionDesk } from './session-desk.ts';
 import type { SessionEnd } from './session-error.ts';
@@ -134,7 +134,7 @@ export class Session {
     const offer = openFor(config, this.#desk.situation);
     if (fsm.negotiated === undefined || peerOpen === undefined) return !sameOffer(offer, open);
     const agreed = negotiate(config, offer, peerOpen);
-    return !agreed.ok || !sameFacts(agreed.value, fsm.negotiated) || !sameOffer(offer, open, agreed.value.families);
+    return !agreed.ok || !sameFacts(agreed.value, fsm.negotiated) || !sameMemory(offer, open, agreed.value.families);
   }
 
   #received(slot: Slot, message: Message): void {
@@ -191,7 +191,7 @@ export class Session {
         this.#connections.apply(slot, {
           kind: 'automatic-stop',
           notification: livenessNotification(slot.fsm),
-          message,
+          message: `BFD says that the path to the router is down (${message})`,
         });
   }
 

@@ -1,4 +1,5 @@
 import { ms, seconds } from '../../src/base/clock.ts';
+import { unreachable } from '../../src/base/errors.ts';
 import { ipAddress, parseIpAddress } from '../../src/base/ip-address.ts';
 import type { Random } from '../../src/base/random.ts';
 import { Session } from '../../src/bgp/session.ts';
@@ -147,7 +148,12 @@ export class Host {
         if (this.up !== effect.connection) throw new Error('down, but was not up');
         this.up = undefined;
         return;
+      case 'attempt-failed':
+      case 'refresh':
+      case 'end-of-rib':
+        return;
       default:
+        unreachable(effect);
     }
   }
 
