@@ -62,6 +62,12 @@ export class PeerRoutes {
     return due === Number.POSITIVE_INFINITY ? undefined : ms(due);
   }
 
+  /** Who is to know the address now, be it that a drain withdraws it in a while; undefined: nobody. */
+  peersOf(address: IpAddress): readonly string[] | undefined {
+    const contribution = this.#contributions.get(keyOf(address));
+    return contribution && [...new Set(contribution.routes.flatMap(({ peers }) => peers))].sort();
+  }
+
   /** All that the peer is to hear now. */
   routesFor(peer: string): readonly Route[] {
     const prefixes = new Map<Key, Prefix>();

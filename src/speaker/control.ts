@@ -18,7 +18,7 @@ import type { GroupKey } from '../membership/keys.ts';
 import type { Member } from '../membership/member.ts';
 import type { Told } from '../status/report.ts';
 import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
-import { establishedFamilies, type Routing, toldOf } from './routing.ts';
+import type { Routing } from './routing.ts';
 import { bgpReportEntry, speakerReportEntry } from './speaker-report.ts';
 import { wireAddress } from './wire-address.ts';
 
@@ -98,7 +98,7 @@ export class Control {
       members: this.#members,
       sessions: this.#deps.routing?.sessions() ?? [],
       bfd: this.#deps.routing?.bfdSessions() ?? [],
-      told: this.#toldOf(),
+      told: this.#deps.routing?.told() ?? (() => undefined),
     };
   }
 
@@ -233,18 +233,12 @@ export class Control {
     });
   }
 
-  /** As the sessions are now. */
-  #toldOf(): (verdict: AddressVerdict) => Told | undefined {
-    const established = establishedFamilies(this.#deps.routing?.sessions() ?? []);
-    return (verdict) => toldOf(verdict, this.#deps.node, established);
-  }
-
   #publish(): void {
     const { cluster, clock, node, logger } = this.#deps;
-    const told = this.#toldOf();
+    const told = this.#deps.routing?.told();
     const addresses = [
       ...[...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []),
-      ...this.#verdicts.flatMap((verdict) => bgpReportEntry(verdict.address, told(verdict)) ?? []),
+      ...this.#verdicts.flatMap((verdict) => bgpReportEntry(verdict.address, told?.(verdict.address)) ?? []),
     ];
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
       const failing = outcome.kind !== 'done';
@@ -266,7 +260,7 @@ export interface ControlSnapshot {
   readonly sessions: readonly SessionReport[];
   /** As of the last change of each. */
   readonly bfd: readonly BfdSessionReport[];
-  readonly told: (verdict: AddressVerdict) => Told | undefined;
+  readonly told: (address: IpAddress) => Told | undefined;
 }
 
 const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

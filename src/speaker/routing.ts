@@ -1,6 +1,6 @@
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { type Clock, ms, type Timer } from '../base/clock.ts';
-import type { IpFamily } from '../base/ip-address.ts';
+import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { BfdSessionConfig } from '../bfd/session-config.ts';
@@ -86,6 +86,17 @@ export class Routing {
     return [...this.#bgp.reports(), ...refused].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** By the sessions as they are now: whom this node has told of an address. Undefined: it is not to tell anybody. */
+  told(): (address: IpAddress) => Told | undefined {
+    const established = establishedFamilies(this.#bgp.reports());
+    return (address) => {
+      const peers = this.#routes.peersOf(address);
+      if (peers === undefined) return undefined;
+      const isTold = (peer: string): boolean => established.get(peer)?.has(address.family) === true;
+      return { told: peers.filter(isTold), untold: peers.filter((peer) => !isTold(peer)) };
+    };
+  }
+
   bfdSessions(): readonly BfdSessionReport[] {
     return this.#bfd.reports();
   }
@@ -117,21 +128,8 @@ export class Routing {
   }
 }
 
-/** By the sessions as they are: whom this node has told of the address. Undefined: it is not to tell anybody. */
-export function toldOf(
-  { barred, nodes, address }: AddressVerdict,
-  node: string,
-  established: ReadonlyMap<string, ReadonlySet<IpFamily>>,
-): Told | undefined {
-  const bgp = barred === undefined ? nodes.find((one) => one.node === node)?.bgp : undefined;
-  if (bgp?.kind !== 'may') return undefined;
-  const peers = [...new Set(bgp.routes.flatMap((route) => route.peers))].sort();
-  const isTold = (peer: string): boolean => established.get(peer)?.has(address.family) === true;
-  return { told: peers.filter(isTold), untold: peers.filter((peer) => !isTold(peer)) };
-}
-
 /** The families of each session that is up. */
-export const establishedFamilies = (sessions: readonly SessionReport[]): ReadonlyMap<string, ReadonlySet<IpFamily>> =>
+const establishedFamilies = (sessions: readonly SessionReport[]): ReadonlyMap<string, ReadonlySet<IpFamily>> =>
   new Map(
     sessions
       .filter(({ state }) => state === 'established')

@@ -4,7 +4,7 @@ import type { NodeAnswer } from './report.ts';
 /** How far a node's drain is: from what the speakers say, without effects. */
 
 /**
- * The addresses that serve and are still held by a node: by its own word, and where it does not answer by that of the others.
+ * The addresses that serve and that a node still holds or tells routers of: by its own word, and where it does not answer by that of the others.
  * `answers` may be narrowed to that holder.
  */
 export function heldBy(answers: readonly Answer[], node: string): readonly ClusterAddress[] {
@@ -12,7 +12,8 @@ export function heldBy(answers: readonly Answer[], node: string): readonly Clust
     (answer) => answer.ok && answer.report.node === node && answer.report.speaker !== undefined,
   );
   const { addresses } = clusterStatus(own.length > 0 ? own : answers);
-  return addresses.filter(({ holder, reason }) => holder === node && reason !== 'no-endpoints');
+  const isTold = ({ bgp = [] }: ClusterAddress): boolean => bgp.some((one) => one.node === node && one.told.length > 0);
+  return addresses.filter((one) => (one.holder === node && one.reason !== 'no-endpoints') || isTold(one));
 }
 
 /** Why a node keeps an address, from what is said of every node. */

@@ -140,7 +140,7 @@ export interface SpeakerView {
   readonly sessions?: readonly SessionReport[] | undefined;
   readonly bfd?: readonly BfdSessionReport[] | undefined;
   /** Whom this node told of the address by BGP; undefined: it is not to. */
-  readonly told?: ((verdict: AddressVerdict) => Told | undefined) | undefined;
+  readonly told?: ((address: IpAddress) => Told | undefined) | undefined;
 }
 
 export interface StatusFacts {
@@ -152,7 +152,7 @@ export interface StatusFacts {
   readonly speaker: SpeakerView | undefined;
 }
 
-/** Narrows `addresses`: to one, with the word on every node; or to those of one holder. */
+/** Narrows `addresses`: to one, with the word on every node; or to those that one node holds or tells routers of. */
 export interface StatusQuery {
   readonly address?: IpAddress | undefined;
   readonly holder?: string | undefined;
@@ -166,7 +166,7 @@ export const statusReport = (
   version,
   time: time.toISOString(),
   controller: controller && controllerStatus(controller),
-  speaker: speaker && speakerStatus(speaker, query),
+  speaker: speaker && speakerStatus(node, speaker, query),
 });
 
 function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus {
@@ -185,15 +185,17 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
   };
 }
 
-function speakerStatus(view: SpeakerView, query: StatusQuery): SpeakerStatus {
+function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): SpeakerStatus {
   const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], told } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, holder } = query;
   const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
     if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
     const known = facts.get(formatIpAddress(verdict.address));
-    if (holder !== undefined && known?.holder !== holder) return [];
-    const status = addressStatus(verdict, known, told?.(verdict));
+    const bgp = told?.(verdict.address);
+    const announces = holder === self && bgp !== undefined && bgp.told.length > 0;
+    if (holder !== undefined && known?.holder !== holder && !announces) return [];
+    const status = addressStatus(verdict, known, bgp);
     return [address === undefined ? status : { ...status, nodes: verdict.nodes.map(nodeAnswer) }];
   });
   return {
