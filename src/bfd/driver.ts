@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
-import { sameIpAddress } from '../base/ip-address.ts';
+import { type IpFamily, sameIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type {
@@ -15,7 +15,7 @@ import type {
 import { Channels } from './channel/driver.ts';
 import { type BfdCounters, type Discarded, zeroCounters } from './counters.ts';
 import { Demultiplexer } from './demultiplexer.ts';
-import { EchoFunction, SECRET_OCTETS } from './echo/driver.ts';
+import { EchoFunction, kernelForwards, SECRET_OCTETS } from './echo/driver.ts';
 import type { SessionEffect, SessionEvent } from './events.ts';
 import { step } from './fsm.ts';
 import { LiveSession } from './live-session.ts';
@@ -36,6 +36,8 @@ export interface BfdOptions {
   readonly logger: Logger;
   /** Sessions whose state changed (in order, each change of it), or what was agreed. Not for every counter. */
   readonly onReport: (changed: readonly BfdSessionReport[]) => void;
+  /** Whether this node forwards what arrives at the interface; default: as the kernel says. */
+  readonly forwards?: (interfaceName: string, family: IpFamily) => boolean;
 }
 
 /** A port that another program has is asked for again. */
@@ -210,12 +212,21 @@ export class Bfd {
     live.counters.received++;
     live.local = origin.to;
     live.interfaceIndex = origin.interfaceIndex;
+    const before = live.state;
     this.#step(live, { kind: 'received', packet });
-    const link = this.#interfaces.get(origin.interfaceIndex);
-    if (offersEcho(live.config) && link !== undefined)
-      this.#echo.follow(live, { remote: origin.from, local: origin.to, link });
+    if (offersEcho(live.config)) this.#followEcho(live, origin, live.state !== before);
     live.authenticator.heard(now, detectionTimeOf(live.session));
     this.#arm();
+  }
+
+  /** Whether this node forwards is asked again where it may matter. */
+  #followEcho(live: LiveSession, { from, to, interfaceIndex }: HopDatagramOrigin, changed: boolean): void {
+    const link = this.#interfaces.get(interfaceIndex);
+    if (link === undefined) return;
+    const isNew = this.#echo.follow(live, { remote: from, local: to, link });
+    if (!isNew && !changed) return;
+    const offered = (this.#options.forwards ?? kernelForwards)(link.name, to.family);
+    if (offered !== live.session.echo.offered) this.#step(live, { kind: 'echo-offered', offered });
   }
 
   #discard(why: Discarded): void {

@@ -9,13 +9,15 @@ import { fromUs, toUs } from './timing.ts';
  * has come back.
  */
 export interface EchoState {
+  /** This node would send the neighbour's packets back. */
+  readonly offered: boolean;
   /** The neighbour's link-layer address is known, so they can be sent. */
   readonly possible: boolean;
   readonly phase: 'off' | 'unproven' | 'proven';
   readonly lastReturned: Milliseconds | undefined;
 }
 
-export const NO_ECHO: EchoState = { possible: false, phase: 'off', lastReturned: undefined };
+export const NO_ECHO: EchoState = { offered: false, possible: false, phase: 'off', lastReturned: undefined };
 
 /** RFC 5880 §6.8.9: only while up, and only while the neighbour offers it; RFC 5883 §3: never over several hops. */
 export function nextEcho({ state, remote, echo }: Session, { timing, multihop }: BfdSessionConfig): EchoState {

@@ -13,6 +13,8 @@ export type SessionEvent = { readonly now: Milliseconds } & (
   | { readonly kind: 'received'; readonly packet: ControlPacket }
   /** `stalled`: for how long we did not run when it was due, so that nothing could be received. */
   | { readonly kind: 'timer-fired'; readonly timer: SessionTimer; readonly stalled: Milliseconds }
+  /** Whether this node forwards, and so would send the neighbour's echo packets back. */
+  | { readonly kind: 'echo-offered'; readonly offered: boolean }
   /** Whether echo packets can be sent. */
   | { readonly kind: 'echo-possible'; readonly possible: boolean }
   | { readonly kind: 'echo-returned' }

@@ -66,6 +66,9 @@ function take(draft: Draft, event: SessionEvent, config: BfdSessionConfig): Occa
       if (event.timer === 'detection') expire(draft, event.now, event.stalled);
       if (event.timer === 'echo-detection') expireEcho(draft, config, event.now, event.stalled);
       return event.timer === 'transmit' && draft.transmitInterval !== undefined ? 'due' : 'none';
+    case 'echo-offered':
+      draft.echo = { ...draft.echo, offered: event.offered };
+      return 'none';
     case 'echo-possible':
       draft.echo = { ...draft.echo, possible: event.possible };
       return 'none';

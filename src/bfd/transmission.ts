@@ -34,7 +34,7 @@ export const isSilenced = ({ remote, state, intervals }: Session): boolean =>
   remote.demand && state === 'up' && remote.state === 'up' && intervals.poll !== 'active';
 
 function packetOf(
-  { state, diagnostic, discriminator, remote, intervals }: Session,
+  { state, diagnostic, discriminator, remote, intervals, echo }: Session,
   config: BfdSessionConfig,
 ): ControlPacket {
   const { timing, multihop } = config;
@@ -52,7 +52,7 @@ function packetOf(
     desiredMinTxUs: intervals.desiredMinTxUs,
     requiredMinRxUs: intervals.requiredMinRxUs,
     // RFC 5883 §3: no echo over several hops.
-    requiredMinEchoRxUs: timing.echoMode && !multihop ? toUs(timing.echoInterval) : 0,
+    requiredMinEchoRxUs: timing.echoMode && !multihop && echo.offered ? toUs(timing.echoInterval) : 0,
     authentication: undefined,
   };
 }

@@ -106,6 +106,7 @@ const anyEvent: fc.Arbitrary<Untimed<SessionEvent>> = fc.oneof(
     }),
   },
   fc.record({ kind: fc.constant('echo-possible' as const), possible: fc.boolean() }),
+  fc.record({ kind: fc.constant('echo-offered' as const), offered: fc.boolean() }),
   fc.constant({ kind: 'echo-returned' as const }),
   fc.constant({ kind: 'configured' as const }),
 );

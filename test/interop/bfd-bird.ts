@@ -108,6 +108,7 @@ describe.skipIf(!privateTree.inside || !installed)(`BIRD${note}`, () => {
     await lab.becomes('down', seconds(2));
     await lab.lab.run('bird', ['ip', 'link', 'set', 'eth0', 'up']);
     await lab.becomes('up');
+    expect(lab.report().counters.failures).toBe(1);
   });
 
   test('packets dropped in silence, one way: both know', async () => {
@@ -159,6 +160,7 @@ describe.skipIf(!privateTree.inside || !installed)(`BIRD${note}`, () => {
   test('the passive one waits for the other', async () => {
     await bird(onLink(INTERVAL));
     lab.set(session(REMOTE, { passiveMode: true }));
+    expect(lab.report().counters.sent).toBe(0);
     await lab.becomes('up');
     await theyAre('Up');
   });

@@ -46,7 +46,10 @@ describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
   const theyAre = (status: string): Promise<void> =>
     until(`FRR is ${status}`, seconds(10), async () => (await peers())[0]?.status === status, peers);
 
-  beforeAll(() => lab.build());
+  beforeAll(async () => {
+    await lab.build();
+    await lab.lab.run(undefined, ['sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/conf/bfd-frr/forwarding']);
+  });
   afterEach(async () => {
     lab.set();
     lab.reports.length = 0;
@@ -81,6 +84,7 @@ describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
     lab.set(session(address6(CABLE, THEM)));
     await lab.becomes('up');
     await theyAre('up');
+    expect(lab.report().local).toBe(address6(CABLE, US));
   });
 
   test('timers changed on either side: no flap', async () => {
@@ -133,6 +137,7 @@ describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
   test('the passive one waits for the other', async () => {
     await frr([...profile(INTERVAL), ...peer(US4)]);
     lab.set(session(REMOTE, { passiveMode: true }));
+    expect(lab.report().counters.sent).toBe(0);
     await lab.becomes('up');
   });
 
@@ -144,6 +149,7 @@ describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
     await theyAre('up');
     lab.change({ minimumTtl: 255 });
     await lab.becomes('down', seconds(3));
+    expect(lab.bfd.counters().discarded.ttl).toBeGreaterThan(0);
   });
 
   const echo = ['echo-mode', 'echo transmit-interval 50', 'echo receive-interval 50'];
@@ -191,7 +197,6 @@ describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
   });
 
   test('its echo packets come back from us: by the kernel for IPv4, by us for IPv6', async () => {
-    await lab.lab.run(undefined, ['sh', '-ec', 'echo 1 >/proc/sys/net/ipv4/conf/bfd-frr/forwarding']);
     for (const [us, them] of [
       [US4, REMOTE],
       [address6(CABLE, US), address6(CABLE, THEM)],

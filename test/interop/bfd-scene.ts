@@ -43,6 +43,8 @@ export class BfdLab {
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
+      // Of FRR's packets for IPv6 it is us who send them back; for IPv4 a test sees to it that the kernel does.
+      forwards: () => true,
       onReport: (changed) => void this.reports.push(...changed),
     });
   }

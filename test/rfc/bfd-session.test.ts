@@ -198,16 +198,19 @@ describe('RFC 5880 §6.8.4: detection time', () => {
 
 describe('RFC 5880 §6.4, §6.8.5, §6.8.9: echo', () => {
   const echoing = (): Solo => {
-    const solo = up({ echoMode: true, echoInterval: ms(50) }).on({ kind: 'echo-possible', possible: true });
+    const solo = up({ echoMode: true, echoInterval: ms(50) }).on({ kind: 'echo-offered', offered: true });
+    solo.on({ kind: 'echo-possible', possible: true });
     return solo.hears('up', { requiredMinEchoRxUs: 20_000 });
   };
-  test('offered with the interval that is configured, and not otherwise', () => {
-    expect(new Solo(config({ echoMode: true })).sent).toMatchObject([{ requiredMinEchoRxUs: 50_000 }]);
-    expect(new Solo().sent).toMatchObject([{ requiredMinEchoRxUs: 0 }]);
+  test('offered with the interval that is configured, at once, and not where this node does not forward', () => {
+    const offer = (mode: boolean) => new Solo(config({ echoMode: mode })).on({ kind: 'echo-offered', offered: true });
+    expect(offer(true).sent).toMatchObject([{ requiredMinEchoRxUs: 50_000, poll: false }]);
+    expect(offer(true).on({ kind: 'echo-offered', offered: false }).sent).toMatchObject([{ requiredMinEchoRxUs: 0 }]);
+    expect(offer(false).sent).toEqual([]);
   });
   test('RFC 5883 §3: never over several hops', () => {
-    const solo = new Solo(config({ echoMode: true }, { multihop: true }));
-    expect(solo.sent).toMatchObject([{ requiredMinEchoRxUs: 0 }]);
+    const solo = new Solo(config({ echoMode: true }, { multihop: true })).on({ kind: 'echo-offered', offered: true });
+    expect(solo.session.told).toMatchObject({ requiredMinEchoRxUs: 0 });
     solo.up().on({ kind: 'echo-possible', possible: true }).hears('up', { requiredMinEchoRxUs: 1 });
     expect(solo.session.echo.phase).toBe('off');
   });

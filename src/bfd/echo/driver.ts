@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type IpAddress, type IpFamily, sameIpAddress } from '../../base/ip-address.ts';
 import type { MacAddress } from '../../base/mac-address.ts';
 import type { BpfInstruction, FrameSocket, Network, NetworkError, NetworkInterface } from '../../network/ports.ts';
@@ -46,13 +47,13 @@ export class EchoFunction<S> {
     this.#handlers = handlers;
   }
 
-  /** The session is on that path now; the same again changes nothing. */
-  follow(session: S, path: EchoPath): void {
+  /** The session is on that path now. False: it was before. */
+  follow(session: S, path: EchoPath): boolean {
     const before = this.#echoing.get(session);
-    if (before !== undefined && isSamePath(before, path)) return;
+    if (before !== undefined && isSamePath(before, path)) return false;
     this.forget(session);
-    if (!this.#listen(path)) return;
-    this.#echoing.set(session, { ...path, session, secret: this.#newSecret(), mac: undefined });
+    if (this.#listen(path)) this.#echoing.set(session, { ...path, session, secret: this.#newSecret(), mac: undefined });
+    return true;
   }
 
   forget(session: S): void {
@@ -123,6 +124,20 @@ export class EchoFunction<S> {
   #lost(kind: string, error: NetworkError): void {
     this.#handlers.error(error);
     for (const echoing of [...this.#echoing.values()]) if (kindOf(echoing) === kind) this.forget(echoing.session);
+  }
+}
+
+/**
+ * Whether what arrives there for somebody else is sent on (ip-sysctl: `forwarding`). Else an offer of echo would be one that
+ * takes the neighbour's session down again and again.
+ */
+export function kernelForwards(interfaceName: string, family: IpFamily): boolean {
+  // Of IPv6 the kernel asks for `all`, whatever the interface says.
+  const file = `/proc/sys/net/${family}/conf/${family === 'ipv4' ? interfaceName : 'all'}/forwarding`;
+  try {
+    return readFileSync(file, 'utf8').trim() !== '0';
+  } catch {
+    return false;
   }
 }
 
