@@ -12,13 +12,13 @@ import { Quorum } from './quorum.ts';
 import { Solitude } from './solitude.ts';
 
 /** Things to do at a time that concern no single address. */
-export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen' | 'sweep';
+export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen' | 'sweep' | 'announce';
 
 /** `waking`: was settled, slept, and must ask before it says anything. */
 export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
 
-/** A holder announces again after a foreign burst no more often than this. */
-const BURST_INTERVAL = ms(1000);
+/** A holder announces again after a foreign burst no more often than this; what comes sooner is answered when this is over. */
+const BURST_INTERVAL = ms(500);
 const LISTEN_AGAIN = ms(20);
 /** Half or fewer were heard and another comes back, or this process is new: so long until all have had their say. */
 export const REUNION = ms(500);
@@ -54,6 +54,8 @@ export class Desk {
   #sequence = 0;
   #effects: ElectionEffect[] = [];
   readonly #reports = new Set<AddressRecord>();
+  /** To be announced again as soon as that may be. */
+  readonly #owed = new Set<AddressRecord>();
 
   constructor(config: ElectionConfig) {
     this.config = config;
@@ -149,9 +151,24 @@ export class Desk {
   }
 
   announceAgain(record: AddressRecord): void {
-    if (record.lastBurst !== undefined && this.now - record.lastBurst < BURST_INTERVAL) return;
+    const earliest = record.lastBurst === undefined ? this.now : ms(record.lastBurst + BURST_INTERVAL);
+    if (earliest > this.now) {
+      // Whoever spoke last is believed: to say nothing would leave neighbours with the other one.
+      this.#owed.add(record);
+      if (!this.due.has('announce')) this.due.set('announce', earliest);
+      return;
+    }
+    this.#owed.delete(record);
     record.lastBurst = this.now;
     this.emit({ kind: 'announce-again', address: record.address });
+  }
+
+  /** By timer: what was too early before. */
+  announceOwed(): void {
+    for (const record of [...this.#owed]) {
+      if (record.duty === 'hold') this.announceAgain(record);
+      else this.#owed.delete(record);
+    }
   }
 
   report(record: AddressRecord): void {

@@ -161,6 +161,7 @@ export class Election {
     const returned = next.interfaces.filter(({ name, up }) => up && !wasUp.has(name));
     if (desk.phase !== 'settled' || returned.length === 0) return;
     for (const { name } of returned) desk.solitude.linkReturned(name, desk.now);
+    if (desk.quorum.alone) desk.emit({ kind: 'look-around' });
     if (desk.peers.living().length > 0) desk.reunionUntil = ms(desk.now + REUNION);
   }
 
@@ -312,6 +313,9 @@ export class Election {
         return;
       case 'listen':
         this.#everythingChanged();
+        return;
+      case 'announce':
+        desk.announceOwed();
         return;
       case 'sweep':
         sweep(desk);

@@ -1,7 +1,10 @@
-import { type Milliseconds, ms } from '../base/clock.ts';
+import { type Milliseconds, ms, seconds } from '../base/clock.ts';
 
 /** Who heard somebody on the link within this time after it lost all members has a link that works. */
 const AT_ONCE = ms(500);
+
+/** A link that was down may receive for a second before it sends (Linux looks at carriers once a second), and members have to meet again. */
+const AFTER_RETURN = seconds(2);
 
 /**
  * When this node hears no member: is it the others that are gone, or is it this node that is cut off? What was heard on the links
@@ -36,15 +39,18 @@ export class Solitude {
   heard(interfaces: ReadonlySet<string>, now: Milliseconds): void {
     if (this.#since === undefined) return;
     for (const name of this.#trusted.keys()) if (!interfaces.has(name)) this.#trusted.delete(name);
-    const since = this.#since;
-    const works = (name: string): boolean =>
-      now - since <= AT_ONCE && (this.#returned.get(name) ?? Number.NEGATIVE_INFINITY) < since - this.#patience;
-    for (const name of interfaces)
-      if (!this.#trusted.has(name)) this.#trusted.set(name, works(name) ? now : ms(now + this.#patience));
+    for (const name of interfaces) if (!this.#trusted.has(name)) this.#trusted.set(name, this.#trustFrom(name, now));
   }
 
   /** Infinite: not as things are. */
   trustedFrom(name: string): number {
     return this.#trusted.get(name) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #trustFrom(name: string, now: Milliseconds): Milliseconds {
+    const since = this.#since ?? now;
+    const returned = this.#returned.get(name);
+    if (returned !== undefined && returned >= since - this.#patience) return ms(Math.max(now, returned) + AFTER_RETURN);
+    return now - since <= AT_ONCE ? now : ms(now + this.#patience);
   }
 }

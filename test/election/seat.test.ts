@@ -261,23 +261,25 @@ describe('a holder', () => {
     expect(rig.said('claims')[0]).toMatchObject({ to: ['b', 'c'], message: { claims: [{ term: 6, weak: false }] } });
   });
 
-  test('announces again once the loser is silent, at most once a second', () => {
+  test('announces again once the loser is silent, at most twice a second, and what came too early is answered then', () => {
     const number = ranked('a');
     const rig = holding(new Rig('a').settle(['b', 'c']), number, 1);
+    const again = `announce-again ${formatIpAddress(vip(number))}`;
     rig.wait(2000);
     claimed(rig, 'b', number, 0, { weak: true });
-    rig.wait(1000);
+    rig.wait(600);
     rig.take();
     claimed(rig, 'b', number, 0, { phase: 'vacated', weak: true, cause: 'yielded' });
-    expect(duties(rig)).toEqual([`announce-again ${formatIpAddress(vip(number))}`]);
-    for (let i = 0; i < 9; i++) {
+    expect(duties(rig)).toEqual([again]);
+    for (let i = 0; i < 4; i++) {
       rig.step({ kind: 'foreign-burst', address: vip(number) });
       rig.wait(100);
     }
     expect(duties(rig)).toEqual([]);
-    rig.wait(200);
-    rig.step({ kind: 'foreign-burst', address: vip(number) });
-    expect(duties(rig)).toHaveLength(1);
+    rig.wait(150);
+    expect(duties(rig)).toEqual([again]);
+    rig.wait(5000);
+    expect(duties(rig), 'once for all that came meanwhile').toEqual([]);
   });
 
   test('claims anew where others know of a higher term', () => {
@@ -345,6 +347,15 @@ describe('who hears no member', () => {
     rig.step({ kind: 'own-facts', facts: factsWith(cable(1)), heard: new Set(heard) });
     return rig;
   };
+
+  test('looks around again when its link is back: what was to be heard was not to be heard before', () => {
+    const rig = alone([]);
+    rig.step({ kind: 'own-facts', facts: factsWith(cable(1, { up: false })), heard: new Set() });
+    rig.wait(10_000);
+    expect(rig.taken('look-around')).toEqual([]);
+    rig.step({ kind: 'own-facts', facts: factsWith(cable(1)), heard: new Set() });
+    expect(rig.taken('look-around')).toHaveLength(1);
+  });
 
   test('claims what others held if somebody is on its link', () => {
     const rig = alone(['eth0']);

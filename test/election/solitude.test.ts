@@ -20,12 +20,12 @@ test('heard only later: the link has come back, and the members get their time',
   expect(solitude.trustedFrom('eth0')).toBe(7000);
 });
 
-test('heard at once, but on a link that has just returned: the same', () => {
+test('heard on a link that has just returned, which may not send yet: they get more', () => {
   const solitude = new Solitude(PATIENCE);
   solitude.note(true, ms(5000));
   solitude.linkReturned('eth0', ms(5200));
   solitude.heard(eth0, ms(5300));
-  expect(solitude.trustedFrom('eth0')).toBe(6300);
+  expect(solitude.trustedFrom('eth0')).toBe(7300);
 });
 
 test('a link that returned long before says nothing of this loss', () => {
