@@ -72,6 +72,7 @@ export class Routing {
       this.#own = ownPeers(config, node, secrets);
       this.#logRefused();
       this.#bgp.setPeers(this.#own.peers);
+      this.#deps.changed();
     }
     this.#updateRoutes();
   }
@@ -112,7 +113,10 @@ export class Routing {
     const { clock } = this.#deps;
     const { verdicts, config } = this.#input;
     const changes = this.#routes.update({ verdicts, config, now: clock.now() });
-    if (changes.size > 0) this.#bgp.changeRoutes(changes);
+    if (changes.size > 0) {
+      this.#bgp.changeRoutes(changes);
+      this.#deps.changed();
+    }
     this.#timer?.stop();
     const due = this.#routes.nextDue();
     if (due === undefined) return;

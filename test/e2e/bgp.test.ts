@@ -114,6 +114,14 @@ describe.skipIf(!privateTree.inside || !installed)(`standalone and a top-of-rack
     expect(await daemon.metric('clarion_bfd_session_up')).toBe(1);
   });
 
+  test('another Service while the session is up: announced, and its condition says so', async () => {
+    scene.write('more.json', service('more'), endpointSlice('more', ['node-a']));
+    await until('the router has it', async () => (await prefixes()).includes('198.51.100.1/32'));
+    await until('the condition says so', () => scene.condition('shop/more', 'Announced') === 'True');
+    scene.remove('more.json');
+    await until('withdrawn', async () => (await prefixes()).length === 2);
+  });
+
   test('the last endpoint goes: withdrawn; it returns: announced', async () => {
     web(false);
     await until('withdrawn', async () => (await prefixes()).length === 0);
