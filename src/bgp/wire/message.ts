@@ -180,7 +180,7 @@ export type Handling = 'reset' | 'treat-as-withdraw' | 'attribute-discard' | 'ig
 /** What is wrong with a message. */
 export interface MessageError {
   readonly handling: Handling;
-  /** With `reset` what the NOTIFICATION says; otherwise what it would have said before RFC 7606. */
+  /** With `reset` what the NOTIFICATION says; otherwise what it would have said before RFC 7606, without data. */
   readonly code: number;
   readonly subcode: number;
   readonly data: Uint8Array;

@@ -8,6 +8,7 @@ import {
   IPV4_UNICAST,
   type MessageError,
   type Nlri,
+  type PathAttributes,
   type Update,
   type WireContext,
 } from './message.ts';
@@ -35,7 +36,7 @@ export function decodeUpdate(bytes: Uint8Array, context: WireContext): DecodedMe
   readAttributes(bytes, attributesAt, attributesEnd, draft, context, findings);
   const { attributes } = draft;
   if (withdrawn === undefined || announced === undefined)
-    return { ok: false, error: findings.error!, read: { kind: 'update', withdrawn, announced, attributes } };
+    return { ok: false, error: findings.error()!, read: { kind: 'update', withdrawn, announced, attributes } };
 
   const update: Update = { kind: 'update', withdrawn, announced, attributes };
   checkWhole(update, findings);
@@ -58,7 +59,11 @@ const SEVERITY: readonly Handling[] = ['ignore', 'attribute-discard', 'treat-as-
 class Findings {
   readonly #bytes: Uint8Array;
   #severity = -1;
-  error: MessageError | undefined;
+  #fault: UpdateFault = 'field-lengths';
+  #attribute = 0;
+  #from = 0;
+  #to = 0;
+  #isOverlooked = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
@@ -66,14 +71,13 @@ class Findings {
 
   /** `from` and `to`: the whole attribute, which the NOTIFICATION shows where RFC 4271 §6.3 says so. */
   add(fault: UpdateFault, attribute: number, from = 0, to = from): void {
-    const handling = handlingOf(fault, attribute);
-    const severity = SEVERITY.indexOf(handling);
+    const severity = SEVERITY.indexOf(handlingOf(fault, attribute));
     if (severity <= this.#severity) return;
     this.#severity = severity;
-    const data = fault === 'missing' ? Uint8Array.of(attribute) : this.#bytes.subarray(from, to);
-    const found = { handling, code: ErrorCode.update, subcode: subcodeOf(fault, attribute), data };
-    const message = faultText(fault, attribute);
-    this.error = attribute === 0 ? { ...found, message } : { ...found, attribute, message };
+    this.#fault = fault;
+    this.#attribute = attribute;
+    this.#from = from;
+    this.#to = to;
   }
 
   /**
@@ -81,15 +85,30 @@ class Findings {
    * nothing less than a reset will do (RFC 7606 §5.2).
    */
   cannotWithdraw(): void {
-    if (this.error?.handling !== 'treat-as-withdraw') return;
-    const message = `${this.error.message}; no prefix was found that it could withdraw (RFC 7606 §5.2)`;
-    this.error = { ...this.error, handling: 'reset', message };
+    this.#isOverlooked = SEVERITY[this.#severity] === 'treat-as-withdraw';
+  }
+
+  error(): MessageError | undefined {
+    const handling = this.#isOverlooked ? 'reset' : SEVERITY[this.#severity];
+    if (handling === undefined) return undefined;
+    const fault = this.#fault;
+    const attribute = this.#attribute;
+    const text = faultText(fault, attribute);
+    return {
+      handling,
+      code: ErrorCode.update,
+      subcode: subcodeOf(fault, attribute),
+      data: handling === 'reset' ? this.#bytes.subarray(this.#from, this.#to) : NO_DATA,
+      attribute: attribute === 0 ? undefined : attribute,
+      message: this.#isOverlooked ? `${text}; no prefix was found that it could withdraw (RFC 7606 §5.2)` : text,
+    };
   }
 }
+const NO_DATA = new Uint8Array(0);
 
 function unreadable(findings: Findings, fault: UpdateFault): DecodedMessage {
   findings.add(fault, 0);
-  return { ok: false, error: findings.error!, read: { kind: 'update' } };
+  return { ok: false, error: findings.error()!, read: { kind: 'update' } };
 }
 
 /** All keys are there from the start, so that every UPDATE is an object of the same shape. */
@@ -116,7 +135,7 @@ function ipv4Nlri(bytes: Uint8Array, start: number, end: number, context: WireCo
   const none = noPrefixes(context);
   if (start === end) return none;
   if (!arePrefixes(bytes, start, end, 'ipv4', none.addPath)) return undefined;
-  return { ...none, bytes: bytes.subarray(start, end) };
+  return { family: none.family, addPath: none.addPath, bytes: bytes.subarray(start, end) };
 }
 
 /** RFC 7606 §4: the total length is to be relied upon; what does not fit into it ends the reading. */
@@ -178,7 +197,8 @@ function withFourOctets({ attributes, as4Path, as4Aggregator }: AttributeDraft):
   if (asPath !== undefined && as4Path !== undefined) attributes.asPath = mergeAs4Path(asPath, as4Path);
 }
 
-function concluded(update: Update, { error }: Findings): DecodedMessage {
+function concluded(update: Update, findings: Findings): DecodedMessage {
+  const error = findings.error();
   if (error === undefined) return { ok: true, message: update };
   if (error.handling === 'reset') return { ok: false, error, read: update };
   return { ok: true, message: error.handling === 'treat-as-withdraw' ? asWithdrawn(update) : update, error };
@@ -186,30 +206,32 @@ function concluded(update: Update, { error }: Findings): DecodedMessage {
 
 /** RFC 7606 §2: as if every route of the message had been withdrawn by it. */
 function asWithdrawn({ kind, withdrawn, announced, attributes }: Update): Update {
-  const { mpReach, mpUnreach, ...others } = attributes;
-  const none: Nlri = { ...announced, bytes: announced.bytes.subarray(0, 0) };
+  const { family, addPath } = announced;
+  const none: Nlri = { family, addPath, bytes: announced.bytes.subarray(0, 0) };
   const all = joined(withdrawn, announced);
-  if (mpReach === undefined) return { kind, withdrawn: all, announced: none, attributes };
-  const { nlri } = mpReach;
-  if (mpUnreach === undefined || isSame(mpUnreach.family, nlri.family)) {
-    const gone = mpUnreach === undefined ? nlri : joined(mpUnreach, nlri);
-    return { kind, withdrawn: all, announced: none, attributes: { ...others, mpUnreach: gone } };
-  }
+  const nlri = attributes.mpReach?.nlri;
+  if (nlri === undefined) return { kind, withdrawn: all, announced: none, attributes };
+  const { mpUnreach } = attributes;
+  const unreach = (gone: Nlri): PathAttributes => ({ ...attributes, mpReach: undefined, mpUnreach: gone });
+  if (mpUnreach === undefined) return { kind, withdrawn: all, announced: none, attributes: unreach(nlri) };
+  if (isSame(mpUnreach.family, nlri.family))
+    return { kind, withdrawn: all, announced: none, attributes: unreach(joined(mpUnreach, nlri)) };
   // Two families, and one attribute for them: IPv4 has a field of its own, and what we cannot read has no prefixes to be listed.
   if (isSame(nlri.family, IPV4_UNICAST))
-    return { kind, withdrawn: joined(all, nlri), announced: none, attributes: { ...others, mpUnreach } };
+    return { kind, withdrawn: joined(all, nlri), announced: none, attributes: unreach(mpUnreach) };
   if (isSame(mpUnreach.family, IPV4_UNICAST))
-    return { kind, withdrawn: joined(all, mpUnreach), announced: none, attributes: { ...others, mpUnreach: nlri } };
+    return { kind, withdrawn: joined(all, mpUnreach), announced: none, attributes: unreach(nlri) };
   const readable = ipFamilyOf(nlri.family) === undefined ? mpUnreach : nlri;
-  return { kind, withdrawn: all, announced: none, attributes: { ...others, mpUnreach: readable } };
+  return { kind, withdrawn: all, announced: none, attributes: unreach(readable) };
 }
 
 const isSame = (a: Family, b: Family): boolean => a.afi === b.afi && a.safi === b.safi;
 
 function joined(first: Nlri, second: Nlri): Nlri {
   if (second.bytes.length === 0) return first;
+  if (first.bytes.length === 0) return second;
   const bytes = new Uint8Array(first.bytes.length + second.bytes.length);
   bytes.set(first.bytes);
   bytes.set(second.bytes, first.bytes.length);
-  return { ...first, bytes };
+  return { family: first.family, addPath: first.addPath, bytes };
 }
