@@ -1,7 +1,7 @@
 import type { IpAddress } from '../base/ip-address.ts';
-import { type Addon, EINVAL, ENODEV } from './addon.ts';
+import { type Addon, EINVAL, ENODEV, ENOPROTOOPT, kernelError } from './addon.ts';
 import { LITTLE_ENDIAN } from './host-order.ts';
-import type { PeerSocketOptions } from './ports.ts';
+import type { NetworkError, PeerSocketOptions } from './ports.ts';
 import { encodeSocketAddress } from './socket-address.ts';
 
 /**
@@ -34,6 +34,14 @@ const [MD5_KEY_LENGTH, MD5_KEY] = [130, 136];
 const MOST_KEY_OCTETS = 80;
 
 type Family = IpAddress['family'];
+
+/** What the kernel says of a socket with these options. */
+export function socketError(result: number, doing: string): NetworkError {
+  const error = kernelError(result, doing);
+  return result === ENOPROTOOPT
+    ? { ...error, message: `${error.message}; this kernel was built without TCP-MD5 (CONFIG_TCP_MD5SIG)` }
+    : error;
+}
 
 /** The first of `steps` that fails ends them. */
 export function inOrder(...steps: readonly (() => number)[]): number {

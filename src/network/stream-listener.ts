@@ -6,11 +6,10 @@ import {
   EACCES,
   EAFNOSUPPORT,
   EAGAIN,
+  ECONNABORTED,
   EEXIST,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
+  EPERM,
+  EPROTO,
   kernelError,
   type Poller,
   READABLE,
@@ -28,6 +27,7 @@ import {
   setOneFamily,
   setResetAtClose,
   setSigningKey,
+  socketError,
 } from './peer-options.ts';
 import type {
   ListenerPeer,
@@ -52,10 +52,10 @@ const SO_REUSEADDR = 2;
 const SO_DETACH_FILTER = 27;
 const BACKLOG = 128;
 const ACCEPTS_PER_TURN = 64;
-/** After the kernel could accept no more: polling would only tell us again and again. */
+/** After the kernel could accept no more (descriptors, memory): polling would only tell us again and again. */
 const RECOVERY = ms(1000);
-/** Of descriptors or memory: accept(2). */
-const EXHAUSTED = [EMFILE, ENFILE, ENOBUFS, ENOMEM];
+/** Of a connection that ended before it was accepted, or that a rule forbids: accept(2). */
+const PASSING = [ECONNABORTED, EPERM, EPROTO];
 
 export class LinuxStreamListener implements StreamListener {
   readonly #context: StreamContext;
@@ -129,7 +129,7 @@ export class LinuxStreamListener implements StreamListener {
       const doing = `take connections from ${formatIpAddress(peer.address)} at ${endpointName(this.local)}`;
       const error = this.#takePeer(peer, keys);
       if (error === 0) taken.push(peer);
-      else problems.push({ peer, error: kernelError(error, doing) });
+      else problems.push({ peer, error: socketError(error, doing) });
     }
     for (const [address, key] of this.#keys) if (!keys.has(address)) key.rotation.set([]);
     this.#peers = taken;
@@ -223,8 +223,10 @@ export class LinuxStreamListener implements StreamListener {
       const fd = this.#context.addon.accept(this.#fd, from);
       if (fd === EAGAIN) return;
       if (fd >= 0) this.#accepted(fd, decodeSocketAddress(this.#context.addon, from));
-      else if (EXHAUSTED.includes(fd)) this.#rest(fd);
-      // Anything else is the end of a connection that was not accepted yet: accept(2).
+      else if (!PASSING.includes(fd)) {
+        this.#rest(fd);
+        return;
+      }
     }
   }
 
@@ -274,7 +276,7 @@ interface ListenerKey {
 }
 
 function listenError(result: number, doing: string): NetworkError {
-  const error = kernelError(result, doing);
+  const error = socketError(result, doing);
   return result === EACCES
     ? { ...error, message: `${error.message}; a port below 1024 needs the capability NET_BIND_SERVICE` }
     : error;

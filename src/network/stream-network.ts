@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
-import { type Addon, EINPROGRESS, EINVAL, kernelError, loadAddon } from './addon.ts';
+import { type Addon, EINPROGRESS, EINVAL, loadAddon } from './addon.ts';
 import {
   checkPeerOptions,
   inOrder,
@@ -10,6 +10,7 @@ import {
   setMinimumHopLimit,
   setNoDelay,
   setPortAtConnect,
+  socketError,
 } from './peer-options.ts';
 import type {
   ConnectOptions,
@@ -53,7 +54,7 @@ class LinuxStreamNetwork implements StreamNetwork {
     const stream = this.#connect(options);
     const failure = typeof stream === 'number' ? stream : stream.attach(handlers);
     return typeof stream === 'number' || failure < 0
-      ? malformed(kernelError(failure, `connect to ${endpointName(remote)}`))
+      ? malformed(socketError(failure, `connect to ${endpointName(remote)}`))
       : decoded(stream);
   }
 

@@ -2,7 +2,7 @@ import { type Clock, seconds, type Timer } from '../base/clock.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import { type Addon, EAGAIN, HANG_UP, kernelError, type Poller, READABLE, WRITABLE } from './addon.ts';
 import { PasswordRotation } from './password-rotation.ts';
-import { checkPeerOptions, retransmissionsOf, setResetAtClose, setSigningKey } from './peer-options.ts';
+import { checkPeerOptions, retransmissionsOf, setResetAtClose, setSigningKey, socketError } from './peer-options.ts';
 import type { NetworkError, PeerSocketOptions, SocketEndpoint, Stream, StreamHandlers } from './ports.ts';
 import { decodeSocketAddress, endpointName, SOCKADDR_IN6 } from './socket-address.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -108,6 +108,7 @@ export class LinuxStream implements Stream {
     if (this.#state !== 'draining') this.#handlers = handlers;
     const poller = this.#context.addon.startPolling(this.#fd, (error, events) => this.#ready(error, events), READABLE);
     if (typeof poller === 'number') {
+      this.#state = 'closed';
       this.#release();
       return poller;
     }
@@ -149,7 +150,7 @@ export class LinuxStream implements Stream {
     if (fault < 0) return kernelError(fault, `set the passwords for ${endpointName(this.remote)}`);
     if (this.#state === 'failed' || this.#state === 'closed') return undefined;
     const result = this.#rotation.set(passwords);
-    return result < 0 ? kernelError(result, `set the passwords for ${endpointName(this.remote)}`) : undefined;
+    return result < 0 ? socketError(result, `set the passwords for ${endpointName(this.remote)}`) : undefined;
   }
 
   close(): void {

@@ -124,7 +124,7 @@ class Bench {
     const recorder = new Recorder();
     recorder.stream = expectValue(client.connect({ remote, source: clientAddress, ...direct, ...options }, recorder));
     this.#streams.add(recorder.stream);
-    expect(recorder.events).toEqual([]);
+    if (recorder.events.length > 0) throw new Error('told of before connect has returned');
     return recorder;
   }
 
@@ -152,16 +152,17 @@ const quiet = (): Promise<void> => pause(700);
 async function talk(client: Recorder, server: Recorder, text: string): Promise<void> {
   client.open.write([bytes(text)]);
   await until(text, () => server.text.endsWith(text), 9000);
+  expect([client.error, server.error]).toEqual([undefined, undefined]);
 }
 
 export function streamContract(implementation: string, makeWorld: () => StreamWorld): void {
   // At the same time, since most of them wait: each has a world of its own.
   describe.concurrent(`the stream contract, by ${implementation}`, () => {
     const it = test.extend<{ bench: Bench }>({
-      bench: async ({ task: _ }, use) => {
+      bench: async ({ onTestFinished }, use) => {
         const bench = new Bench(makeWorld());
+        onTestFinished(() => bench.end());
         await use(bench);
-        bench.end();
       },
     });
 
@@ -391,7 +392,8 @@ export function streamContract(implementation: string, makeWorld: () => StreamWo
 
     describe('RFC 2385: TCP-MD5', () => {
       it('the same password: as if there were none', async ({ bench }) => {
-        await bench.established(['secret'], ['secret']);
+        const { server } = await bench.established(['secret'], ['secret']);
+        expect(server.text).toBe('hello');
       });
 
       it.for<readonly [string, readonly string[], readonly string[]]>([
@@ -465,6 +467,7 @@ export function streamContract(implementation: string, makeWorld: () => StreamWo
       it('rotation: a listener with two passwords finds out which of them it is', async ({ bench }) => {
         const { client, server } = await bench.established(['old', 'new'], ['new']);
         await talk(client, server, 'again');
+        expect(server.text).toBe('helloagain');
       }, 20_000);
 
       it('what cannot be done for one peer of a listener concerns that peer alone', async ({ bench }) => {

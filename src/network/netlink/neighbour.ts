@@ -20,15 +20,17 @@ export interface NeighbourDatagram {
 
 const NEIGHBOUR_HEADER = 12; // struct ndmsg
 const IPV6_OCTETS = 16;
+/** ff00::/8 */
+const MULTICAST = 0xff;
 
-/** Everything of IPv6; the kernel shows no multicast entries. */
+/** Everything of IPv6. */
 export function encodeNeighbourDump(sequence: number): Uint8Array {
   const body = new Uint8Array(NEIGHBOUR_HEADER);
   body[0] = c.AF_INET6;
   return encodeMessage({ type: c.RTM_GETNEIGH, flags: c.NLM_F_REQUEST | c.NLM_F_DUMP, sequence, body });
 }
 
-/** Messages of other kinds are left out, and so are those too short to be what they say. */
+/** Messages of other kinds and multicast groups are left out, and so are messages too short to be what they say. */
 export function decodeNeighbourDatagram(datagram: Uint8Array): NeighbourDatagram {
   const messages = decodeMessages(datagram);
   return {
@@ -46,7 +48,8 @@ function decodeNeighbourMessage({ type, body }: NetlinkMessage): NeighbourMessag
   const attributes = decodeAttributes(body.subarray(NEIGHBOUR_HEADER));
   const address = attributes.get(c.NDA_DST);
   const mac = attributes.get(c.NDA_LLADDR);
-  if (address?.length !== IPV6_OCTETS) return undefined;
+  // Of a group there is only what follows from its address.
+  if (address?.length !== IPV6_OCTETS || address[0] === MULTICAST) return undefined;
   return {
     kind: type === c.RTM_NEWNEIGH ? 'neighbour' : 'neighbour-removed',
     index: header.getInt32(4, LITTLE_ENDIAN),
