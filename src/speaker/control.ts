@@ -1,14 +1,15 @@
 import { diffVerdicts } from '../announcement/diff.ts';
 import { announcementJudge } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
-import { type Clock, type Milliseconds, ms, type Timer } from '../base/clock.ts';
+import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
+import { OneOfEach } from '../base/one-of-each.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
+import type { ClusterReader, ReportBoard, SpeakerReport } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -50,6 +51,9 @@ const REPORT_SHARE = 10;
 /** A report that could not be written (a full disk) is tried again: nothing else may change for hours. */
 const REPORT_RETRY = ms(1000);
 
+/** What the wire thread has not confirmed by then is not so any more. */
+const INHERITED_FOR = seconds(10);
+
 export class Control {
   readonly #deps: ControlDeps;
   readonly #loop: ReconcileLoop;
@@ -57,6 +61,12 @@ export class Control {
   readonly #judge = announcementJudge();
   readonly #unsubscribe: () => void;
   readonly #wire = new Map<string, WireAddressReport>();
+  /** What this node said last before it was started anew, of addresses that the wire thread has said nothing of yet. */
+  #inherited: Map<string, SpeakerReport['addresses'][number]>;
+  #pastTold = false;
+  #past: Timer | undefined;
+  readonly #holders = new OneOfEach<string>();
+  readonly #states = new OneOfEach<NonNullable<WireAddressReport['layer2']>>();
   #verdicts: readonly AddressVerdict[] = [];
   #members: readonly Member[] = [];
   #nodes: ReadonlyMap<string, ClusterNode> | undefined;
@@ -84,6 +94,8 @@ export class Control {
         logger.error('a bug: the speaker could not finish a pass', { err: thrown });
       },
     );
+    const last = cluster.reports().find((report) => report.node === deps.node)?.addresses ?? [];
+    this.#inherited = new Map(last.map((said) => [said.address, said]));
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
   }
@@ -112,8 +124,17 @@ export class Control {
       this.#members = message.members;
       return;
     }
-    for (const address of message.removed) this.#wire.delete(formatIpAddress(address));
-    for (const report of message.changed) this.#wire.set(formatIpAddress(report.address), report);
+    for (const { address } of message.changed) this.#inherited.delete(formatIpAddress(address));
+    for (const address of message.removed) {
+      this.#wire.delete(formatIpAddress(address));
+      this.#inherited.delete(formatIpAddress(address));
+    }
+    for (const report of message.changed)
+      this.#wire.set(formatIpAddress(report.address), {
+        ...report,
+        holder: report.holder && this.#holders.of(report.holder),
+        layer2: report.layer2 && this.#states.of(report.layer2),
+      });
     this.#publishAfter(this.#reportDelay);
   }
 
@@ -121,6 +142,7 @@ export class Control {
     this.#unsubscribe();
     this.#loop.stop();
     this.#publishing?.stop();
+    this.#past?.stop();
     this.#stopped = true;
   }
 
@@ -150,7 +172,26 @@ export class Control {
       if (entry === undefined) remove.push(verdict.address);
       else set.push(entry);
     }
-    if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set, remove });
+    if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set: this.#withPast(set), remove });
+  }
+
+  /** In the first pass this is everything that there is: what else was inherited is nobody's business any more. */
+  #withPast(set: readonly WireAddress[]): readonly WireAddress[] {
+    if (this.#pastTold) return set;
+    this.#pastTold = true;
+    const before = this.#inherited;
+    this.#inherited = new Map();
+    if (before.size === 0) return set;
+    this.#past = this.#deps.clock.startTimer('inherited report', INHERITED_FOR, () => {
+      this.#inherited.clear();
+      this.#publishAfter(this.#reportDelay);
+    });
+    return set.map((entry) => {
+      const said = before.get(formatIpAddress(entry.address));
+      if (said === undefined) return entry;
+      this.#inherited.set(said.address, said);
+      return said.state === 'announced' && said.reason === undefined ? { ...entry, announcedBefore: true } : entry;
+    });
   }
 
   /** The first time, this is what the wire thread waits for to take part. */
@@ -238,6 +279,7 @@ export class Control {
     const told = this.#deps.routing?.told();
     const addresses = [
       ...[...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []),
+      ...this.#inherited.values(),
       ...this.#verdicts.flatMap((verdict) => bgpReportEntry(verdict.address, told?.(verdict.address)) ?? []),
     ];
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {

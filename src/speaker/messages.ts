@@ -35,6 +35,8 @@ export type ToWire =
 export interface WireAddress extends ElectionAddress {
   /** healthCheckNodePort of the Services with externalTrafficPolicy Local: all must say yes before this node takes over. */
   readonly healthCheckPorts: readonly number[];
+  /** By this node, before it was started anew: that counts as a claim that is known, so nobody is asked who has it. */
+  readonly announcedBefore?: true;
 }
 
 export type FromWire =

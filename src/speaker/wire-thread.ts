@@ -280,10 +280,10 @@ export class Wire {
         for (const node of effect.to) this.#membership?.send(node, effect.payload);
         return;
       case 'hold':
-        this.#duties.set(effect.address, 'hold', effect.fresh);
+        this.#duties.set(effect.address, 'hold', effect.fresh && !this.#announcedBefore(effect.address));
         return;
       case 'prepare':
-        this.#duties.set(effect.address, 'prepare', true);
+        this.#duties.set(effect.address, 'prepare', !this.#announcedBefore(effect.address));
         return;
       case 'release':
         this.#duties.release(effect.address);
@@ -319,6 +319,10 @@ export class Wire {
       default:
         unreachable(effect);
     }
+  }
+
+  #announcedBefore(address: IpAddress): boolean {
+    return this.#wanted.get(formatIpAddress(address))?.announcedBefore === true;
   }
 
   async #check(address: IpAddress): Promise<void> {

@@ -172,6 +172,24 @@ describe('a configuration that changes', () => {
     expect(scenario.cluster.events).toHaveLength(events);
   });
 
+  test('a restarted speaker announces what it announced before at once, without a probe, and nothing seems lost meanwhile', async () => {
+    scenario.cluster.put(configMap(POOL), node('a'), service('web'), endpointSlice('web', ['a']));
+    await start('a');
+    await scenario.run(200);
+    const before = scenario.cluster.statusOf('shop/web');
+    const writes = scenario.cluster.writes;
+    scenario.stopSpeaker('a');
+    await scenario.run(50);
+    const [probes, frames] = [probesFor('192.0.2.200').length, gratuitousFor('192.0.2.200').length];
+    await scenario.startSpeaker('a', 0x11);
+    await scenario.run(3);
+    expect(gratuitousFor('192.0.2.200').length).toBeGreaterThan(frames);
+    await scenario.run(200);
+    expect(probesFor('192.0.2.200')).toHaveLength(probes);
+    expect(scenario.cluster.statusOf('shop/web')).toEqual(before);
+    expect(scenario.cluster.writes).toBe(writes);
+  });
+
   test('statuses that cannot be written are written later', async () => {
     scenario.cluster.put(configMap(POOL), node('a'), service('web'));
     scenario.cluster.failure = 'the disk is full';
