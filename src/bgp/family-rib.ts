@@ -37,6 +37,8 @@ export class FamilyRib {
   #toldCount = 0;
   #owedCount = 0;
   #waitingCount = 0;
+  /** Of prefixes on their way into a message; a message has several. */
+  readonly #batch = new Int32Array(256);
   /** Undefined while there is no session, or none that has the family. */
   #outlet: FamilyOutlet | undefined;
 
@@ -97,12 +99,19 @@ export class FamilyRib {
 
   /** Everything that is wanted is told once more, whatever was told before. Withdrawals that wait still do. */
   resend(): void {
+    let set: AttributeSet | undefined;
     for (let id = 0; id < this.#end; id++) {
-      if (this.#wanted[id] === 0) continue;
-      this.#unlink(id);
-      if (!this.#isOwed(id)) this.#owedCount++;
-      this.#flags[id]! |= OWED;
-      this.#settle(id);
+      const wanted = this.#wanted[id]!;
+      const flags = this.#flags[id]!;
+      if (wanted === 0 || (flags & OWED) !== 0) continue;
+      if (set?.id !== wanted) set = this.#sets.get(wanted);
+      if (this.#index.sizeOf(id) > set.room) continue;
+      this.#owedCount++;
+      this.#flags[id] = OWED | WAITING;
+      if ((flags & WAITING) !== 0) continue;
+      this.#waitingCount++;
+      this.#links.append(set.waiting, id);
+      if (set.waiting.length === 1) this.#turns.add(set);
     }
   }
 
@@ -133,22 +142,47 @@ export class FamilyRib {
     // Those with other attributes come next, also when this list never ends.
     this.#turns.delete(set);
     this.#turns.add(set);
-    return packer.announcement(set.encoded, this.#fill(set.waiting, set.id));
+    const message = packer.announcement(set.encoded, this.#fill(set.waiting, set.id));
+    if (set.waiting.length === 0) this.#turns.delete(set);
+    return message;
   }
 
-  /** Takes prefixes from the front of a list: what is written is told. */
+  /**
+   * Takes prefixes from the front of a list: what is written is told. The time that a large table takes is spent here and in
+   * `resend`, so what can be done once for many prefixes is.
+   */
   #fill(list: IdList, setId: number): FillPrefixes {
     return (target, start, limit) => {
+      const ids = this.#batch;
       let at = start;
-      while (list.length > 0 && at + this.#index.sizeOf(list.head) <= limit) {
-        const id = list.head;
-        at = this.#index.write(id, target, at);
-        this.#unlink(id);
-        this.#forgive(id);
-        this.#tell(id, setId);
+      while (list.length > 0) {
+        const { end, count } = this.#index.write(ids, this.#links.first(list, ids), target, at, limit);
+        at = end;
+        if (count === 0) break;
+        this.#links.removeFirst(list, count, ids[count - 1]!);
+        this.#waitingCount -= count;
+        this.#written(ids, count, setId);
       }
       return at;
     };
+  }
+
+  #written(ids: Int32Array, count: number, setId: number): void {
+    const [flags, told] = [this.#flags, this.#told];
+    let owed = 0;
+    let anew = 0;
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!;
+      if ((flags[id]! & OWED) !== 0) owed++;
+      flags[id] = 0;
+      if (told[id] === 0) {
+        told[id] = setId;
+        anew++;
+      } else if (told[id] !== setId) this.#tell(id, setId);
+    }
+    this.#owedCount -= owed;
+    this.#toldCount += anew;
+    if (anew > 0) this.#sets.get(setId).uses += anew;
   }
 
   /** How many wanted prefixes the router cannot be told, though there is a session with the family. */
@@ -192,7 +226,7 @@ export class FamilyRib {
     else {
       const set = this.#sets.get(due);
       this.#links.append(set.waiting, id);
-      this.#turns.add(set);
+      if (set.waiting.length === 1) this.#turns.add(set);
     }
   }
 

@@ -5,8 +5,8 @@ export interface IdList {
   length: number;
 }
 
-export const emptyList = (): IdList => ({ head: NONE, tail: NONE, length: 0 });
-const NONE = -1;
+const NO_ID = -1;
+export const emptyList = (): IdList => ({ head: NO_ID, tail: NO_ID, length: 0 });
 
 /**
  * Doubly linked lists of small numbers that live in arrays: a number is put at the end, taken from the front, or taken out of
@@ -22,9 +22,9 @@ export class IdLinks {
   }
 
   append(list: IdList, id: number): void {
-    this.#next[id] = NONE;
+    this.#next[id] = NO_ID;
     this.#previous[id] = list.tail;
-    if (list.tail === NONE) list.head = id;
+    if (list.tail === NO_ID) list.head = id;
     else this.#next[list.tail] = id;
     list.tail = id;
     list.length++;
@@ -33,11 +33,27 @@ export class IdLinks {
   remove(list: IdList, id: number): void {
     const next = this.#next[id]!;
     const previous = this.#previous[id]!;
-    if (previous === NONE) list.head = next;
+    if (previous === NO_ID) list.head = next;
     else this.#next[previous] = next;
-    if (next === NONE) list.tail = previous;
+    if (next === NO_ID) list.tail = previous;
     else this.#previous[next] = previous;
     list.length--;
+  }
+
+  /** Its first ones, as many as `into` has room for; tells how many. */
+  first({ head }: IdList, into: Int32Array): number {
+    const next = this.#next;
+    let count = 0;
+    for (let id = head; id !== NO_ID && count < into.length; id = next[id]!) into[count++] = id;
+    return count;
+  }
+
+  /** Takes out the first `count`, of which `last` is the last one. */
+  removeFirst(list: IdList, count: number, last: number): void {
+    list.head = this.#next[last]!;
+    list.length -= count;
+    if (list.head === NO_ID) list.tail = NO_ID;
+    else this.#previous[list.head] = NO_ID;
   }
 }
 

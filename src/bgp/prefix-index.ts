@@ -1,138 +1,166 @@
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Prefix } from '../base/prefix.ts';
 import { grown } from './id-lists.ts';
-import { writePrefix } from './wire/nlri.ts';
 
 /**
  * Small numbers for prefixes, one index for all peers of a process: what a peer knows of a prefix is then an entry in an array,
- * and the prefix itself is kept once, as the octets that go on the wire (RFC 4271 §4.3: length in bits, then as many octets
- * as it needs).
+ * and the prefix itself is kept once.
  */
 export class PrefixIndex {
   readonly ipv4 = new FamilyIndex('ipv4');
   readonly ipv6 = new FamilyIndex('ipv6');
 }
 
+export interface Written {
+  readonly end: number;
+  readonly count: number;
+}
+
 const EMPTY = -1;
+/** So many prefixes without a holder are no reason to look for them. */
+const FEW = 1024;
 
 /**
  * Numbers are dense and used again, so that the arrays of those who hold them stay as short as there are prefixes. They are found
- * by a hash table with linear probing over the octets: a Map takes ten times as long for numbers above 2^30, and for
- * bigints, and a table of a million prefixes ten times the memory.
+ * by a hash table with linear probing: a Map takes ten times as long for numbers above 2^30 and for bigints, and several times
+ * the memory. A prefix without a holder stays where it is, since it often comes back (a flapping one does), until there are as many of
+ * them as of others: then all of them go at once.
  */
 export class FamilyIndex {
   readonly family: IpFamily;
-  /** Octets that a prefix takes here: its length and a whole address, behind the prefix all zero. */
-  readonly #stride: number;
-  #octets: Uint8Array;
+  /** 32-bit words of an address. */
+  readonly #width: number;
+  /** By number: the address, `width` words each, the length, and how many hold it. */
+  #words: Uint32Array;
+  #lengths = new Uint8Array(64);
   #holders = new Uint32Array(64);
   #end = 0;
   readonly #free: number[] = [];
+  #idle = 0;
   /** A power of two, at most half full. */
   #slots = new Int32Array(128).fill(EMPTY);
-  readonly #asked: Uint8Array;
+  readonly #asked: Uint32Array;
+  #askedLength = 0;
 
   constructor(family: IpFamily) {
     this.family = family;
-    this.#stride = family === 'ipv4' ? 5 : 17;
-    this.#octets = new Uint8Array(64 * this.#stride);
-    this.#asked = new Uint8Array(this.#stride);
+    this.#width = family === 'ipv4' ? 1 : 4;
+    this.#words = new Uint32Array(64 * this.#width);
+    this.#asked = new Uint32Array(this.#width);
   }
 
   /** Undefined: nobody holds it. */
   find(prefix: Prefix): number | undefined {
-    const id = this.#slots[this.#slotOf(prefix)]!;
-    return id === EMPTY ? undefined : id;
+    this.#ask(prefix);
+    const id = this.#slots[this.#slotOfAsked()]!;
+    return id === EMPTY || this.#holders[id] === 0 ? undefined : id;
   }
 
   /** One more holder of the prefix. Each holder releases it once. */
   hold(prefix: Prefix): number {
-    const slot = this.#slotOf(prefix);
+    this.#ask(prefix);
+    const slot = this.#slotOfAsked();
     const found = this.#slots[slot]!;
     if (found !== EMPTY) {
-      this.#holders[found]!++;
+      if (this.#holders[found]!++ === 0) this.#idle--;
       return found;
     }
     const id = this.#free.pop() ?? this.#end++;
     this.#holders = grown(this.#holders, id + 1);
-    this.#octets = grown(this.#octets, (id + 1) * this.#stride);
+    this.#lengths = grown(this.#lengths, id + 1);
+    this.#words = grown(this.#words, (id + 1) * this.#width);
     this.#holders[id] = 1;
-    for (let i = 0; i < this.#stride; i++) this.#octets[id * this.#stride + i] = this.#asked[i]!;
+    this.#lengths[id] = this.#askedLength;
+    for (let i = 0; i < this.#width; i++) this.#words[id * this.#width + i] = this.#asked[i]!;
     this.#slots[slot] = id;
-    if ((this.#end - this.#free.length) * 2 > this.#slots.length) this.#rehash();
+    if ((this.#end - this.#free.length) * 2 > this.#slots.length) this.#rebuild(this.#slots.length * 2);
     return id;
   }
 
   release(id: number): void {
     if (--this.#holders[id]! > 0) return;
-    this.#vacate(id);
-    this.#free.push(id);
+    this.#idle++;
+    if (this.#idle > FEW && this.#idle * 2 > this.#end - this.#free.length) this.#rebuild(this.#slots.length);
   }
 
-  /** How many octets the prefix takes on the wire. */
+  /** How many octets the prefix takes on the wire (RFC 4271 §4.3). */
   sizeOf(id: number): number {
-    return 1 + ((this.#octets[id * this.#stride]! + 7) >>> 3);
+    return 1 + ((this.#lengths[id]! + 7) >>> 3);
   }
 
-  /** Writes it at `at` and tells where it ends. */
-  write(id: number, target: Uint8Array, at: number): number {
-    const octets = this.#octets;
-    const start = id * this.#stride;
-    const size = this.sizeOf(id);
-    for (let i = 0; i < size; i++) target[at + i] = octets[start + i]!;
-    return at + size;
+  /**
+   * Writes prefixes from `at` on, as long as they end before `limit`: the first `count` of `ids`. Tells where the last one ends and
+   * how many there are. One loop without calls: a process that has just started runs it for a whole table, and slowly.
+   */
+  write(ids: Int32Array, count: number, target: Uint8Array, at: number, limit: number): Written {
+    const [words, lengths, width] = [this.#words, this.#lengths, this.#width];
+    let end = at;
+    let i = 0;
+    for (; i < count; i++) {
+      const id = ids[i]!;
+      const length = lengths[id]!;
+      const octets = (length + 7) >>> 3;
+      if (end + 1 + octets > limit) break;
+      target[end++] = length;
+      let word = id * width;
+      for (let left = length; left > 0; left -= 32, word++) {
+        const bits = words[word]!;
+        target[end++] = bits >>> 24;
+        if (left > 8) target[end++] = bits >>> 16;
+        if (left > 16) target[end++] = bits >>> 8;
+        if (left > 24) target[end++] = bits;
+      }
+    }
+    return { end, count: i };
+  }
+
+  #ask({ address: { family, value }, length }: Prefix): void {
+    this.#askedLength = length;
+    if (family === 'ipv4') {
+      this.#asked[0] = Number(value);
+      return;
+    }
+    for (let i = 0, shift = 96n; i < 4; i++, shift -= 32n) this.#asked[i] = Number((value >> shift) & 0xffff_ffffn);
   }
 
   /** Where the prefix is, or would be put. */
-  #slotOf(prefix: Prefix): number {
-    this.#asked.fill(0);
-    writePrefix(this.#asked, 0, prefix);
+  #slotOfAsked(): number {
     const mask = this.#slots.length - 1;
-    for (let slot = this.#hash(this.#asked, 0) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = this.#hash(this.#asked, 0, this.#askedLength) & mask; ; slot = (slot + 1) & mask) {
       const id = this.#slots[slot]!;
       if (id === EMPTY || this.#isAsked(id)) return slot;
     }
   }
 
   #isAsked(id: number): boolean {
-    const start = id * this.#stride;
-    for (let i = 0; i < this.#stride; i++) if (this.#octets[start + i] !== this.#asked[i]) return false;
+    if (this.#lengths[id] !== this.#askedLength) return false;
+    const from = id * this.#width;
+    for (let i = 0; i < this.#width; i++) if (this.#words[from + i] !== this.#asked[i]) return false;
     return true;
   }
 
-  /** FNV-1a, and its upper bits mixed into the lower ones, which are the ones that are used. */
-  #hash(octets: Uint8Array, start: number): number {
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < this.#stride; i++) hash = Math.imul(hash ^ octets[start + i]!, 0x01000193);
-    return hash ^ (hash >>> 15);
-  }
-
-  /** Where the search for it begins. */
-  #home(id: number): number {
-    return this.#hash(this.#octets, id * this.#stride) & (this.#slots.length - 1);
-  }
-
-  /** The entries behind it move up, so that none is cut off from the place where the search for it begins. */
-  #vacate(id: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let hole = this.#home(id);
-    while (slots[hole] !== id) hole = (hole + 1) & mask;
-    for (let next = (hole + 1) & mask; slots[next] !== EMPTY; next = (next + 1) & mask) {
-      if (((next - this.#home(slots[next]!)) & mask) < ((next - hole) & mask)) continue;
-      slots[hole] = slots[next]!;
-      hole = next;
+  #hash(words: Uint32Array, from: number, length: number): number {
+    let hash = length;
+    for (let i = 0; i < this.#width; i++) {
+      hash = Math.imul(hash ^ words[from + i]!, 0x9e3779b1);
+      hash ^= hash >>> 15;
     }
-    slots[hole] = EMPTY;
+    return hash;
   }
 
-  #rehash(): void {
+  /** With so many slots, and without the prefixes that nobody holds. */
+  #rebuild(slots: number): void {
     const before = this.#slots;
-    this.#slots = new Int32Array(before.length * 2).fill(EMPTY);
-    const mask = this.#slots.length - 1;
+    const mask = slots - 1;
+    this.#slots = new Int32Array(slots).fill(EMPTY);
+    this.#idle = 0;
     for (const id of before) {
       if (id === EMPTY) continue;
-      let slot = this.#home(id);
+      if (this.#holders[id] === 0) {
+        this.#free.push(id);
+        continue;
+      }
+      let slot = this.#hash(this.#words, id * this.#width, this.#lengths[id]!) & mask;
       while (this.#slots[slot] !== EMPTY) slot = (slot + 1) & mask;
       this.#slots[slot] = id;
     }

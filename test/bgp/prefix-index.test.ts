@@ -16,8 +16,9 @@ const prefixes = (family: IpFamily): fc.Arbitrary<Prefix> =>
 
 const octetsOf = (index: FamilyIndex, id: number): number[] => {
   const target = new Uint8Array(40).fill(0xee);
-  const end = index.write(id, target, 3);
-  expect(end).toBe(3 + index.sizeOf(id));
+  const end = 3 + index.sizeOf(id);
+  expect(index.write(Int32Array.of(id), 1, target, 3, end - 1)).toEqual({ end: 3, count: 0 });
+  expect(index.write(Int32Array.of(id), 1, target, 3, end)).toEqual({ end, count: 1 });
   expect([...target.subarray(end)].every((octet) => octet === 0xee)).toBe(true);
   return [...target.subarray(3, end)];
 };
@@ -65,13 +66,14 @@ describe.each<IpFamily>(['ipv4', 'ipv6'])('the index of %s prefixes', (family) =
   it('uses numbers again: they stay as small as there are prefixes', () => {
     const index = new FamilyIndex(family);
     let highest = 0;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 40; round++) {
       const ids = Array.from({ length: 300 }, (_, i) =>
         index.hold(prefixOf(ipAddress(family, BigInt(round * 1000 + i)), family === 'ipv4' ? 32 : 128)),
       );
       highest = Math.max(highest, ...ids);
       for (const id of ids) index.release(id);
     }
-    expect(highest).toBeLessThan(300);
+    // A thousand that nobody holds are kept, in case that they come back.
+    expect(highest).toBeLessThan(2000);
   });
 });
