@@ -68,6 +68,7 @@ export class Routing {
     const { config, node, secrets } = input;
     const before = this.#input;
     this.#input = input;
+    const known = new Set(this.#own.peers.map(({ session }) => session.name));
     if (before?.config !== config || before.node !== node || before.secrets !== secrets) {
       this.#own = ownPeers(config, node, secrets);
       this.#logRefused();
@@ -75,6 +76,10 @@ export class Routing {
       this.#deps.changed();
     }
     this.#updateRoutes();
+    // Who comes anew, or back, has heard of no difference.
+    const anew = this.#own.peers.map(({ session }) => session.name).filter((name) => !known.has(name));
+    if (anew.length > 0)
+      this.#bgp.changeRoutes(new Map(anew.map((name) => [name, { set: this.#routes.routesFor(name), remove: [] }])));
   }
 
   fromBfd(changed: readonly BfdSessionReport[]): void {
