@@ -4,7 +4,7 @@ import type { IpAddress } from '../base/ip-address.ts';
 import { loserOf } from './collision.ts';
 import { wasStable } from './damping.ts';
 import { step } from './fsm.ts';
-import { type Fsm, type FsmEffect, type FsmEvent, isConnected } from './fsm-events.ts';
+import { type Fsm, type FsmEffect, type FsmEvent, type FsmTimer, isConnected } from './fsm-events.ts';
 import { negotiate } from './negotiation.ts';
 import { localAsnOf } from './session-config.ts';
 import type { SessionDesk } from './session-desk.ts';
@@ -18,6 +18,8 @@ import { cease } from './wire/notification.ts';
 
 /** Two connections that were made at the same time are sorted out long before. */
 const COLLISION_WINDOW: Milliseconds = seconds(10);
+/** To read what came while this process did not run, before the peer is called silent. */
+const GRACE: Milliseconds = ms(500);
 const RESTARTED = 'the router connected anew: it has restarted, and the old connection is void (RFC 4724 §4.2)';
 
 /** How far a session is. */
@@ -79,8 +81,9 @@ export class Connections {
 
   fired(timer: SessionTimer): void {
     for (const slot of this.slots()) {
-      const event = slot.fired(timer);
-      if (event !== undefined) this.apply(slot, event);
+      const event = slot.fired(timer, this.#desk.now);
+      if (event === 'late') this.#startTimer(slot, 'hold', GRACE, GRACE);
+      else if (event !== undefined) this.apply(slot, event);
     }
   }
 
@@ -187,11 +190,9 @@ export class Connections {
       case 'send':
         this.#send(slot, effect.message);
         return;
-      case 'start-timer': {
-        const { atLeast, atMost } = effect;
-        this.#desk.emit({ kind: 'start-timer', timer: slot.started(effect.timer), atLeast, atMost });
+      case 'start-timer':
+        this.#startTimer(slot, effect.timer, effect.atLeast, effect.atMost);
         return;
-      }
       case 'stop-timer': {
         const timer = slot.stopped(effect.timer);
         if (timer !== undefined) this.#desk.emit({ kind: 'stop-timer', timer });
@@ -203,6 +204,11 @@ export class Connections {
       default:
         unreachable(effect);
     }
+  }
+
+  #startTimer(slot: Slot, timer: FsmTimer, atLeast: Milliseconds, atMost: Milliseconds): void {
+    const name = slot.started(timer, ms(this.#desk.now + atMost));
+    this.#desk.emit({ kind: 'start-timer', timer: name, atLeast, atMost });
   }
 
   #send(slot: Slot, message: Message): void {

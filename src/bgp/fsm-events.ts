@@ -100,4 +100,6 @@ export type Ending =
   | { readonly kind: 'notification-sent'; readonly notification: Notification; readonly message: string | undefined }
   | { readonly kind: 'notification-received'; readonly notification: Notification }
   | { readonly kind: 'tcp-failed'; readonly message: string }
+  /** Nobody accepted or refused the connection within ConnectRetryTime. */
+  | { readonly kind: 'no-answer' }
   | { readonly kind: 'stopped-silently' };

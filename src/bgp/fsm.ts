@@ -80,7 +80,7 @@ function beforeOpen(fsm: Fsm, event: FsmEvent, config: FsmConfig): Step {
       return {
         fsm: { ...fsm, state: 'connect' },
         effects: [
-          ...(fsm.state === 'connect' ? drop({ kind: 'tcp-failed', message: NO_ANSWER }, 'abort') : []),
+          ...(fsm.state === 'connect' ? drop({ kind: 'no-answer' }, 'abort') : []),
           ...startConnectRetry(config),
           { kind: 'connect' },
         ],
@@ -237,6 +237,3 @@ function inEstablished(fsm: Fsm, event: FsmEvent): Step {
       return unexpected(fsm, event);
   }
 }
-
-const NO_ANSWER =
-  'no answer to the attempt to connect: the router is down, a filter is between, the TCP-MD5 passwords differ, or it is too many hops away';

@@ -20,6 +20,8 @@ export interface SessionEnd {
     /** Without a NOTIFICATION from either side. */
     | 'connection-lost'
     | 'connect-failed'
+    /** Nobody accepted or refused the connection in time; who knows how it was tried has better words. */
+    | 'no-answer'
     /** We closed without a word. */
     | 'closed-silently'
     /** Of two connections the other one was kept (RFC 4271 §6.8): no error. */
@@ -36,6 +38,13 @@ export function sessionEnd(ending: Ending, config: SessionConfig, connected: boo
       const kind = connected ? 'connection-lost' : 'connect-failed';
       return { kind, notification: undefined, message: ending.message };
     }
+    case 'no-answer':
+      return {
+        kind: 'no-answer',
+        notification: undefined,
+        message:
+          'no answer to the attempt to connect: the router is down, a filter is between, the TCP-MD5 passwords differ, or it is too many hops away',
+      };
     case 'stopped-silently':
       return { kind: 'closed-silently', notification: undefined, message: 'we closed the connection' };
     case 'notification-received':

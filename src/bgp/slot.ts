@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../base/clock.ts';
 import type { Direction } from './collision.ts';
 import { type Fsm, type FsmEvent, type FsmTimer, IDLE, isConnected } from './fsm-events.ts';
 import type { ConnectionId, SessionTimer } from './session-events.ts';
@@ -12,10 +13,13 @@ const EXPIRED: Readonly<Record<FsmTimer, FsmEvent>> = {
   'send-hold': { kind: 'send-hold-timer-expired' },
 };
 
+/** No timer is late by so much unless nothing ran. */
+const LATE = 250;
+
 /** One state machine with what belongs to its connection: the name of it, its timers, both OPENs. */
 export class Slot {
   readonly #id: number;
-  readonly #timers = new Map<SessionTimer, FsmTimer>();
+  readonly #timers = new Map<SessionTimer, { readonly timer: FsmTimer; readonly due: Milliseconds }>();
   fsm: Fsm = IDLE;
   connection: ConnectionId | undefined;
   /** That we sent on it. */
@@ -35,9 +39,10 @@ export class Slot {
     return this.fsm.state === 'active' && !isConnected(this.fsm);
   }
 
-  started(timer: FsmTimer): SessionTimer {
+  /** `due`: at the latest. */
+  started(timer: FsmTimer, due: Milliseconds): SessionTimer {
     const name = this.#nameOf(timer);
-    this.#timers.set(name, timer);
+    this.#timers.set(name, { timer, due });
     return name;
   }
 
@@ -53,11 +58,15 @@ export class Slot {
     return names;
   }
 
-  /** Undefined: it is none of its own, or was stopped in the meantime. */
-  fired(name: SessionTimer): FsmEvent | undefined {
-    const timer = this.#timers.get(name);
+  /**
+   * Undefined: it is none of its own, or was stopped in the meantime. `late`: it is the hold timer, and fires much later than it
+   * was to: then it was this process that did not run, and what the peer said meanwhile waits to be read.
+   */
+  fired(name: SessionTimer, now: Milliseconds): FsmEvent | 'late' | undefined {
+    const running = this.#timers.get(name);
     this.#timers.delete(name);
-    return timer && EXPIRED[timer];
+    if (running === undefined) return undefined;
+    return running.timer === 'hold' && now - running.due > LATE ? 'late' : EXPIRED[running.timer];
   }
 
   forget(): void {

@@ -40,7 +40,7 @@ export const TABLE: Readonly<Record<StateName, Readonly<Record<EventName, string
     '2 stop': 'idle 0: ended stopped-silently, stop all, close flush',
     '2 stop, silent': 'idle 0: ended stopped-silently, stop all, close flush',
     '8 automatic stop': 'idle 4: ended stopped-silently, stop all, close flush',
-    '9 connect retry': 'connect 3: ended tcp-failed, close abort, start connect-retry 3.75-5, connect',
+    '9 connect retry': 'connect 3: ended no-answer, close abort, start connect-retry 3.75-5, connect',
     '10 hold': 'idle 4: ended stopped-silently, stop all, close flush',
     '11 keepalive timer': 'idle 4: ended stopped-silently, stop all, close flush',
     '12 delay open': 'connect 3: -',

@@ -65,6 +65,8 @@ export class Host {
   readonly #timers = new Map<SessionTimer, { stop(): void }>();
   readonly #mute = new Set<ConnectionId>();
   #accepted = 0;
+  /** That the clock does not know of. */
+  #skipped = 0;
 
   constructor(config: SessionConfig, clock: VirtualClock, random: Random, world: World = {}) {
     this.clock = clock;
@@ -74,7 +76,7 @@ export class Host {
   }
 
   step(event: Input): readonly SessionEffect[] {
-    const effects = this.#session.handle({ ...event, now: this.clock.now() });
+    const effects = this.#session.handle({ ...event, now: ms(this.clock.now() + this.#skipped) });
     this.log.push(...effects);
     for (const effect of effects) this.#perform(effect);
     return effects;
@@ -89,6 +91,13 @@ export class Host {
 
   receive(connection: ConnectionId, message: Message): readonly SessionEffect[] {
     return this.step({ kind: 'received', connection, message });
+  }
+
+  /** Time passes and nothing runs; then everything that is due does, the hold timer first. */
+  freeze(time: number): void {
+    this.#skipped += time;
+    this.#timers.get('hold 0' as SessionTimer)?.stop();
+    this.step({ kind: 'timer-fired', timer: 'hold 0' as SessionTimer });
   }
 
   timers(): string[] {

@@ -117,6 +117,32 @@ describe('after a failure', () => {
   });
 });
 
+describe('a process that did not run', () => {
+  /** The hold timer is due, and fires only now. */
+  const late = (host: Host, by: number): void => {
+    host.freeze(90_000 + by);
+  };
+  test('reads what the router said meanwhile before it calls it silent', () => {
+    const host = established();
+    late(host, 20_000);
+    expect(host.up).toBe('out 0');
+    host.receive('out 0', { kind: 'keepalive' });
+    host.clock.advance(89_000);
+    expect(host.up).toBe('out 0');
+  });
+  test('and calls it silent where there is nothing', () => {
+    const host = established();
+    late(host, 20_000);
+    host.clock.advance(500);
+    expect(host.sent('out 0').at(-1)).toEqual(notification(4, 0));
+  });
+  test('a timer that is a little late is a timer', () => {
+    const host = established();
+    late(host, 200);
+    expect(host.up).toBeUndefined();
+  });
+});
+
 describe('liveness', () => {
   test('before there is a connection it means nothing', () => {
     const host = started();

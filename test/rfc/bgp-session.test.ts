@@ -92,7 +92,7 @@ describe('how a session comes up', () => {
     host.clock.advance(5000);
     expect(host.log.filter(({ kind }) => kind === 'connect').length).toBe(2);
     expect(host.connections).toEqual(new Set(['out 1']));
-    expect(find(host, 'attempt-failed')?.end.kind).toBe('connect-failed');
+    expect(find(host, 'attempt-failed')?.end.kind).toBe('no-answer');
   });
   test('RFC 4271 §8.2.2: a peer that refuses us may come itself; we try again after ConnectRetryTime', () => {
     const host = started();
