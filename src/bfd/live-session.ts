@@ -89,5 +89,5 @@ export class LiveSession {
   }
 }
 
-export const stateOf = ({ state, remote }: Session): SessionState =>
+const stateOf = ({ state, remote }: Session): SessionState =>
   state === 'down' && remote.state === 'admin-down' ? 'admin-down' : state;

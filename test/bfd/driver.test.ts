@@ -113,6 +113,27 @@ describe('two speakers', () => {
     expect(world.states).toEqual(['up', 'up']);
   });
 
+  test('RFC 5880 §6.8.1: discriminators are not zero, unique, and drawn at random', () => {
+    const drawn = [1, 2].map((seed) => {
+      const { left } = new World(seed);
+      const remotes = Array.from({ length: 200 }, (_, i) => config({}, { key: `${i}`, remote: ip(`198.51.100.${i}`) }));
+      left.bfd.setSessions(remotes);
+      return left.bfd.reports().map(({ discriminator }) => discriminator);
+    });
+    const all = new Set(drawn.flat());
+    expect([all.size, all.has(0)]).toEqual([400, false]);
+    expect(Math.max(...all) - Math.min(...all)).toBeGreaterThan(2 ** 31);
+  });
+
+  test('one timer of the clock, however many sessions', () => {
+    const world = new World();
+    const many = (remote: (i: number) => string) =>
+      Array.from({ length: 50 }, (_, i) => config({}, { key: `${i}`, remote: ip(remote(i)) }));
+    world.left.bfd.setSessions(many((i) => `192.0.2.${i + 2}`));
+    world.run(5000);
+    expect(world.clock.pending().filter((name) => name.startsWith('bfd')).length).toBe(1);
+  });
+
   test('stop tells AdminDown within the call, and leaves no timer and no socket', () => {
     const world = new World().start(FAST).run(3000);
     world.left.bfd.stop();

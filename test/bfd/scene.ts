@@ -13,7 +13,7 @@ export function ip(text: string) {
   return address.value;
 }
 
-export const TIMING: BfdTiming = {
+const TIMING: BfdTiming = {
   receiveInterval: ms(300),
   transmitInterval: ms(300),
   detectMultiplier: 3,

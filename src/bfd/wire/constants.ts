@@ -65,8 +65,5 @@ export const LONGEST_PASSWORD = 16;
 export const CONTROL_PORT = 3784;
 export const ECHO_PORT = 3785;
 export const MULTIHOP_PORT = 4784;
-/** RFC 5881 §4: where source ports are taken from. */
-export const FIRST_SOURCE_PORT = 49_152;
-export const LAST_SOURCE_PORT = 65_535;
 /** RFC 5881 §5: what has crossed a router cannot have it. */
 export const SINGLE_HOP_TTL = 255;

@@ -11,7 +11,7 @@ import { ECHO_PORT, SINGLE_HOP_TTL } from './constants.ts';
  * redirects, is what a router's check against spoofed sources drops; a redirect about ourselves harms nobody.
  * Standards: RFC 5881 §4; RFC 791, RFC 8200, RFC 768.
  */
-export const ETHERNET = 14;
+const ETHERNET = 14;
 const IPV4 = 20;
 const IPV6 = 40;
 const UDP = 8;
