@@ -126,7 +126,7 @@ export function faultText(fault: UpdateFault, attribute: number): string {
 
 const AIGP = 26;
 
-export const ATTRIBUTE_NAMES: Readonly<Record<number, string>> = {
+const ATTRIBUTE_NAMES: Readonly<Record<number, string>> = {
   [AttributeType.origin]: 'ORIGIN',
   [AttributeType.asPath]: 'AS_PATH',
   [AttributeType.nextHop]: 'NEXT_HOP',

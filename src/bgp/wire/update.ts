@@ -1,5 +1,5 @@
 import { mergeAs4Path } from './as-path.ts';
-import { type AttributeDraft, isUsableUnicast, type MutableAttributes, readAttribute } from './attribute-decoder.ts';
+import { type AttributeDraft, type MutableAttributes, readAttribute } from './attribute-decoder.ts';
 import { AS_TRANS, AttributeFlag, AttributeType, ErrorCode, HEADER } from './constants.ts';
 import {
   type DecodedMessage,
@@ -12,6 +12,7 @@ import {
   type Update,
   type WireContext,
 } from './message.ts';
+import { isUsableUnicast } from './multiprotocol.ts';
 import { arePrefixes, ipFamilyOf, noPrefixes } from './nlri.ts';
 import { uint16At } from './octets.ts';
 import { faultText, handlingOf, subcodeOf, type UpdateFault } from './update-fault.ts';
