@@ -36,7 +36,7 @@ describe.skipIf(!privateTree.inside)(`clarion demo${skipNote}`, () => {
     const text = output.since(0).join('');
     const result = JSON.parse(text) as DemoResult;
     expect(result.failure).toBeUndefined();
-    expect(result.scenes.map(({ number }) => number)).toEqual(Array.from({ length: 18 }, (_, i) => i + 1));
+    expect(result.scenes.map(({ number }) => number)).toEqual(Array.from({ length: 22 }, (_, i) => i + 1));
     expect(result.promises.filter(({ measured }) => measured === null)).toEqual([]);
     const broken = result.promises.filter(({ unit, kept }) => unit === 'count' && !kept);
     expect(broken.filter(({ key }) => !HANG_ON_SPEED.has(key))).toEqual([]);

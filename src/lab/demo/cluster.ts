@@ -129,9 +129,13 @@ export class Cluster {
       );
   }
 
-  /** The client pings the address every 5 ms while the work is done and a little longer. */
-  async pinged<T>(address: string, work: () => Promise<T>): Promise<{ readonly done: T; readonly ping: PingResult }> {
-    const ping = await startPing(this.#world.lab, 'client', address, PING_EVERY);
+  /** The client (or another host) pings the address every 5 ms while the work is done and a little longer. */
+  async pinged<T>(
+    address: string,
+    work: () => Promise<T>,
+    host = 'client',
+  ): Promise<{ readonly done: T; readonly ping: PingResult }> {
+    const ping = await startPing(this.#world.lab, host, address, PING_EVERY);
     try {
       const done = await work();
       await new Promise<void>((resolve) => void systemClock.startTimer('aftermath', AFTERMATH, resolve));

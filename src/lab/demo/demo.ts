@@ -13,6 +13,7 @@ import { drain, move } from './scenes/planned.ts';
 import { editPool } from './scenes/pool.ts';
 import { freeze, kill, terminate } from './scenes/processes.ts';
 import { rival } from './scenes/rival.ts';
+import { routed } from './scenes/routed.ts';
 import { refuse, share } from './scenes/share.ts';
 import { stop } from './scenes/stop.ts';
 import { three } from './scenes/three.ts';
@@ -59,7 +60,7 @@ export async function runDemo({ lab, progress, program, keep }: DemoOptions): Pr
     cluster: new Cluster(world, daemons),
   };
   const alone = [start, address, serve, share, refuse, editPool, loseEndpoint, rival, stop];
-  const scenes = [...alone, three, cable, kill, freeze, drain, move, cutOff, terminate];
+  const scenes = [...alone, three, cable, kill, freeze, drain, move, cutOff, routed, terminate];
   let failure: DemoResult['failure'];
   try {
     for (const scene of scenes) await scene(tale);

@@ -32,6 +32,10 @@ const PROMISES = {
   moveLost: { name: 'move, pings lost', promised: 0, unit: 'count' },
   cutGap: { name: 'holder cut off, gap of the pings', promised: 500, unit: 'ms' },
   healed: { name: 'healed, only one answers', promised: 1000, unit: 'ms' },
+  routerKnows: { name: 'router configured, three paths in its table', promised: 5000, unit: 'ms' },
+  weightSeen: { name: 'endpoints change, weight at the router', promised: 500, unit: 'ms' },
+  routerDrainLost: { name: 'drain behind the router, pings lost', promised: 0, unit: 'count' },
+  routedGap: { name: 'node loses power, gap of the pings by the router', promised: 500, unit: 'ms' },
   stopLost: { name: 'SIGTERM to a speaker, pings lost', promised: 0, unit: 'count' },
 } as const satisfies Record<string, PromiseEntry>;
 
@@ -53,6 +57,12 @@ export interface PromiseOutcome extends PromiseEntry {
 
 export class Promises {
   readonly #measured = new Map<PromiseKey, number[]>();
+  readonly #left = new Set<PromiseKey>();
+
+  /** What cannot be shown on this machine is not promised here. */
+  leave(...keys: readonly PromiseKey[]): void {
+    for (const key of keys) this.#left.add(key);
+  }
 
   measured(key: PromiseKey, value: number): void {
     this.#measured.set(key, [...(this.#measured.get(key) ?? []), value]);
@@ -60,7 +70,8 @@ export class Promises {
 
   /** Of times that were measured several times the median counts (of two, the worse); of what is counted, the sum. */
   outcomes(): readonly PromiseOutcome[] {
-    return (Object.keys(PROMISES) as PromiseKey[]).map((key) => {
+    const shown = (Object.keys(PROMISES) as PromiseKey[]).filter((key) => !this.#left.has(key));
+    return shown.map((key) => {
       const entry: PromiseEntry & { readonly key: PromiseKey } = { key, ...PROMISES[key] };
       const values = this.#measured.get(key) ?? [];
       const measured = entry.unit === 'ms' ? median(values) : sum(values);

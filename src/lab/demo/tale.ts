@@ -29,10 +29,10 @@ export function measured({ promises }: Tale, key: PromiseKey, value: number): nu
   return value;
 }
 
-/** What the client's ping saw, held against a promise of its gap where there is one. */
-export function tellPing(tale: Tale, { sent, lost, gap }: PingResult, key?: PromiseKey): void {
+/** What a ping saw, held against a promise of its gap where there is one. */
+export function tellPing(tale: Tale, { sent, lost, gap }: PingResult, key?: PromiseKey, who = 'client'): void {
   if (key !== undefined) measured(tale, key, gap);
-  tale.progress.line('client', `a ping every 5 ms: ${lost} of ${sent} lost, longest gap`, gap);
+  tale.progress.line(who, `a ping every 5 ms: ${lost} of ${sent} lost, longest gap`, gap);
 }
 
 /** A frame of node-a about that address, seen by the capture in the client. */
