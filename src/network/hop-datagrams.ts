@@ -1,6 +1,6 @@
 import { afterThisTurn } from '../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
-import { formatIpAddress, type IpFamily, ipAddressFromBytes } from '../base/ip-address.ts';
+import { formatIpAddress, type IpFamily, ipAddressFromBytes, isLinkLocalIpv6 } from '../base/ip-address.ts';
 import type { Random } from '../base/random.ts';
 import { type Addon, EADDRINUSE, EAGAIN, ECONNREFUSED, EINVAL, kernelError, loadAddon, type Poller } from './addon.ts';
 import { LITTLE_ENDIAN } from './host-order.ts';
@@ -17,14 +17,7 @@ import type {
   SocketEndpoint,
 } from './ports.ts';
 import { enlargeReceiveBuffer } from './receive-buffer.ts';
-import {
-  decodeSocketAddress,
-  domainOf,
-  encodeSocketAddress,
-  endpointName,
-  isLinkLocal,
-  SOCKADDR_IN6,
-} from './socket-address.ts';
+import { decodeSocketAddress, domainOf, encodeSocketAddress, endpointName, SOCKADDR_IN6 } from './socket-address.ts';
 
 /**
  * UDP with hop limits, many datagrams with one call of the kernel (native/hops.c). One receiver serves all sessions of a port;
@@ -89,7 +82,7 @@ class LinuxHopDatagrams implements HopDatagramNetwork {
     const { family } = remote.address;
     const doing = `send UDP to ${endpointName(remote)}`;
     const refuse = (result: number): Decoded<HopSender, NetworkError> => malformed(kernelError(result, doing));
-    if (isLinkLocal(remote.address) && remote.zone === undefined) return refuse(EINVAL);
+    if (isLinkLocalIpv6(remote.address) && remote.zone === undefined) return refuse(EINVAL);
     const to = encodeSocketAddress(addon, remote);
     if (!to.ok) return refuse(to.error);
     const fd = addon.socket(domainOf(family), SOCK_DGRAM, 0);

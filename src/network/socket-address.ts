@@ -1,10 +1,10 @@
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
 import {
   formatIpAddress,
-  type IpAddress,
   type IpFamily,
   ipAddressFromBytes,
   ipAddressToBytes,
+  isLinkLocalIpv6,
 } from '../base/ip-address.ts';
 import type { Addon } from './addon.ts';
 import { LITTLE_ENDIAN } from './host-order.ts';
@@ -12,7 +12,7 @@ import type { SocketEndpoint } from './ports.ts';
 
 /** struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)): family in the machine's byte order, port and address in the network's. */
 
-export const AF_INET = 2;
+const AF_INET = 2;
 export const AF_INET6 = 10;
 export const domainOf = (family: IpFamily): number => (family === 'ipv4' ? AF_INET : AF_INET6);
 
@@ -20,15 +20,12 @@ const SOCKADDR_IN = 16;
 export const SOCKADDR_IN6 = 28;
 const [PORT, IPV4_ADDRESS, IPV6_ADDRESS, SCOPE] = [2, 4, 8, 24];
 
-/** fe80::/10 */
-export const isLinkLocal = ({ family, value }: IpAddress): boolean => family === 'ipv6' && value >> 118n === 0x3fan;
-
 /** -errno (ENODEV) when there is no interface of the zone's name. */
 export function encodeSocketAddress(
   addon: Addon,
   { address, port, zone }: SocketEndpoint,
 ): Decoded<Uint8Array, number> {
-  const scope = zone !== undefined && isLinkLocal(address) ? addon.interfaceIndex(zone) : 0;
+  const scope = zone !== undefined && isLinkLocalIpv6(address) ? addon.interfaceIndex(zone) : 0;
   if (scope < 0) return malformed(scope);
   const ipv4 = address.family === 'ipv4';
   const view = new DataView(new ArrayBuffer(ipv4 ? SOCKADDR_IN : SOCKADDR_IN6));

@@ -129,7 +129,7 @@ export class LinuxStreamListener implements StreamListener {
       const doing = `take connections from ${formatIpAddress(peer.address)} at ${endpointName(this.local)}`;
       const error = this.#takePeer(peer, keys);
       if (error === 0) taken.push(peer);
-      else problems.push({ peer, error: socketError(error, doing) });
+      else problems.push({ peer, error: peerError(error, doing) });
     }
     for (const [address, key] of this.#keys) if (!keys.has(address)) key.rotation.set([]);
     this.#peers = taken;
@@ -281,3 +281,11 @@ function listenError(result: number, doing: string): NetworkError {
     ? { ...error, message: `${error.message}; a port below 1024 needs the capability NET_BIND_SERVICE` }
     : error;
 }
+
+const peerError = (result: number, doing: string): NetworkError =>
+  result === EEXIST
+    ? {
+        code: 'EEXIST',
+        message: `cannot ${doing}: another interface has a peer with that address and another password, and the kernel keeps one password for an address; give each a listener of its own device (EEXIST)`,
+      }
+    : socketError(result, doing);

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../base/decoded.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
+import { formatIpAddress, isLinkLocalIpv6 } from '../base/ip-address.ts';
 import { type Addon, EINPROGRESS, EINVAL, loadAddon } from './addon.ts';
 import {
   checkPeerOptions,
@@ -23,7 +23,7 @@ import type {
   StreamNetwork,
 } from './ports.ts';
 import { signatureMisfits } from './signature-misfits.ts';
-import { domainOf, encodeSocketAddress, endpointName, isLinkLocal } from './socket-address.ts';
+import { domainOf, encodeSocketAddress, endpointName } from './socket-address.ts';
 import { LinuxStream, type StreamContext } from './stream.ts';
 import { LinuxStreamListener } from './stream-listener.ts';
 
@@ -69,7 +69,7 @@ class LinuxStreamNetwork implements StreamNetwork {
     const fault = checkPeerOptions(options);
     if (fault < 0) return fault;
     // The kernel finds out too, but not on a socket that is bound to a device.
-    if (isLinkLocal(remote.address) && remote.zone === undefined) return EINVAL;
+    if (isLinkLocalIpv6(remote.address) && remote.zone === undefined) return EINVAL;
     const to = encodeSocketAddress(addon, remote);
     const from = source && encodeSocketAddress(addon, { address: source, port: 0, zone: remote.zone });
     if (!to.ok) return to.error;

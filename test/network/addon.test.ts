@@ -63,6 +63,8 @@ describe('calls', () => {
     expect(addon.interfaceIndex('no-such-link')).toBe(-19);
     expect(addon.interfaceIndex('a'.repeat(500))).toBe(-19);
     expect(addon.interfaceIndex('lo')).toBeGreaterThan(0);
+    expect(addon.interfaceName(addon.interfaceIndex('lo'))).toBe('lo');
+    expect(addon.interfaceName(2 ** 31 - 1)).toBeUndefined();
   });
 
   test('only descriptors of this addon may be used: those of Node and closed ones are refused', () => {
@@ -77,6 +79,16 @@ describe('calls', () => {
       expect(addon.bind(foreign, new Uint8Array(12))).toBe(EBADF);
       expect(addon.attachFilter(foreign, new Uint8Array(8))).toBe(EBADF);
       expect(addon.startPolling(foreign, () => {})).toBe(EBADF);
+      expect(addon.closeNow(foreign)).toBe(EBADF);
+      expect(addon.connect(foreign, new Uint8Array(16))).toBe(EBADF);
+      expect(addon.listen(foreign, 1)).toBe(EBADF);
+      expect(addon.accept(foreign, new Uint8Array(28))).toBe(EBADF);
+      expect(addon.shutdown(foreign, 1)).toBe(EBADF);
+      expect(addon.localAddress(foreign, new Uint8Array(28))).toBe(EBADF);
+      expect(addon.outstanding(foreign)).toBe(EBADF);
+      expect(addon.read(foreign, new Uint8Array(1))).toBe(EBADF);
+      expect(addon.sendParts(foreign, [new Uint8Array(1)], 0, 0)).toBe(EBADF);
+      expect(addon.receiveHops(foreign, new Uint8Array(64), new Uint8Array(48))).toBe(EBADF);
     }
   });
 
@@ -94,6 +106,18 @@ describe('calls', () => {
       ['receive', fd, {}],
       ['attachFilter', fd, new Float64Array(1)],
       ['interfaceIndex', 7],
+      ['interfaceName', 'lo'],
+      ['connect', fd, 7],
+      ['listen', fd],
+      ['shutdown', fd, {}],
+      ['sendParts', fd, new Uint8Array(1), 0, 0],
+      ['sendParts', fd, ['x'], 0, 0],
+      ['sendParts', fd, [new Uint8Array(1)], 0, 2],
+      ['sendParts', fd, [new Uint8Array(1)], -1, 0],
+      ['sendParts', fd, [new Uint8Array(1)], 0, -1],
+      ['receiveHops', fd, new Uint8Array(64), new Uint8Array(47)],
+      ['receiveHops', fd, new Uint8Array(0), new Uint8Array(48)],
+      ['pollFor', {}, 1],
       ['stopPolling', {}],
       ['stopPolling', fd],
       ['stopPolling'],

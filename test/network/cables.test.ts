@@ -155,6 +155,21 @@ describe.skipIf(!privateTree.inside)(`over real cables${skipNote}`, () => {
       expect(refused[0]?.zone).toBe('cab-b');
     });
 
+    test('one link-local address on two interfaces with different passwords: the second is a problem, in words', () => {
+      const peer = { ...direct, address: addressOf('fe80::1'), passwords: ['one'] };
+      const { listener } = listening({ address: addressOf('::'), port: 0 }, []);
+      const second = { ...peer, zone: 'cab-b', passwords: ['other'] };
+      expect(listener.setPeers([{ ...peer, zone: 'cab-a' }, second])).toMatchObject([
+        { peer: second, error: { code: 'EEXIST', message: expect.stringContaining('one password for an address') } },
+      ]);
+      expect(
+        listener.setPeers([
+          { ...peer, zone: 'cab-a' },
+          { ...second, passwords: ['one'] },
+        ]),
+      ).toEqual([]);
+    });
+
     test('a listener of a device hears that link only; two of them share a port', async () => {
       const peer = { ...direct, address: addressOf('10.81.0.2') };
       const first = listening({ address: addressOf('0.0.0.0'), port: 0 }, [peer], 'cab-a');

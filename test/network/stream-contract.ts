@@ -24,14 +24,6 @@ export interface StreamWorld {
   end(): void;
 }
 
-/** A stream, and what it was told. */
-export interface Told {
-  readonly stream: Stream;
-  readonly events: string[];
-  readonly received: Buffer[];
-  readonly error: NetworkError | undefined;
-}
-
 /** Handlers that only write down; `stream` is set by who has it. */
 export class Recorder implements StreamHandlers {
   stream: Stream | undefined;
