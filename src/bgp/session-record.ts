@@ -59,7 +59,7 @@ export class SessionRecord {
     else this.lastNotificationReceived = report;
   }
 
-  /** False: the same as before, which is worth no second line in the log. */
+  /** An attempt that came to nothing. False: the same as before, which is worth no second line in the log. */
   ended({ kind, message }: SessionEnd, now: number): boolean {
     // Of two connections one was kept: nobody's error.
     if (kind === 'collision') return false;

@@ -38,6 +38,8 @@ export class RawBgpPeer {
   readonly table = new Map<string, PathAttributes>();
   readonly endsOfRib: string[] = [];
   octets = 0;
+  /** Counts octets and looks at none of them: for a million prefixes. */
+  deaf = false;
   /** How the other side closed. */
   closed: 'no' | 'fin' | string = 'no';
   context: WireContext;
@@ -65,6 +67,7 @@ export class RawBgpPeer {
 
   data(bytes: Uint8Array): void {
     this.octets += bytes.length;
+    if (this.deaf) return;
     this.#framer.add(bytes.slice());
     for (let framed = this.#framer.next(this.context); framed !== undefined; framed = this.#framer.next(this.context)) {
       if (framed.kind === 'error') throw new Error(`framing: ${framed.error.message}`);

@@ -331,7 +331,7 @@ export class SessionDriver {
   #sessionDown(end: SessionEnd, peerKeepsRoutes: boolean): void {
     this.#up = undefined;
     this.#feed.close();
-    this.#record.ended(end, this.#wallTime());
+    this.#record.failed(end.message, this.#wallTime());
     const routes = peerKeepsRoutes ? 'kept by the router for its restart time' : 'gone from the router';
     const facts = { peer: this.name, remote: this.#transport.where, why: end.message, routes };
     if (this.#stopped) this.#options.logger.info('BGP session down', facts);
