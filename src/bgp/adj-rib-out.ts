@@ -58,7 +58,8 @@ export class AdjRibOut {
   /** Differences. Of a prefix that is named twice in `set` the last one counts; one that is in both lists is removed. */
   change(set: readonly Route[], remove: readonly Prefix[]): void {
     for (const route of set) this.#feeds[route.prefix.address.family].rib.set(route);
-    for (const prefix of remove) this.#feeds[prefix.address.family].rib.remove(prefix);
+    if (remove.length === 0) return;
+    for (const { rib } of [this.#feeds.ipv4, this.#feeds.ipv6]) rib.remove(remove);
   }
 
   /** A session is up: the router knows nothing. It gets everything, and End-of-RIB for each family. */
@@ -113,7 +114,7 @@ export class AdjRibOut {
   counts(family: IpFamily): RibCounts {
     const { rib } = this.#feeds[family];
     const open = this.#session?.feeds.includes(this.#feeds[family]) === true;
-    return { wanted: rib.wantedCount, told: rib.toldCount, pending: open ? rib.waitingCount : rib.wantedCount };
+    return { wanted: rib.wantedCount, told: rib.toldCount, pending: open ? rib.countWaiting() : rib.wantedCount };
   }
 
   /** Of the session that is up; a family that was not agreed is none. */

@@ -46,9 +46,10 @@ export class AttributeSets {
     return this.#byId[id]!;
   }
 
-  release(id: number): void {
+  release(id: number, uses = 1): void {
     const set = this.#byId[id]!;
-    if (--set.uses > 0) return;
+    set.uses -= uses;
+    if (set.uses > 0) return;
     this.#byKey.delete(set.key);
     this.#byId[id] = undefined;
     this.#free.push(id);

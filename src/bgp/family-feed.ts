@@ -32,7 +32,7 @@ export class FamilyFeed {
 
   /** False: `next` would give nothing, and there is nothing to withdraw. */
   get pending(): boolean {
-    return this.rib.waitingCount > 0 || this.#resend !== undefined;
+    return this.rib.pending || this.#resend !== undefined;
   }
 
   open(outlet: FamilyOutlet): void {
@@ -58,7 +58,8 @@ export class FamilyFeed {
       resend.begun = true;
       if (resend.kind === 'marked') return refreshMark(this.family, 'begin');
     }
-    if (this.rib.owedCount > 0) return this.rib.nextAnnouncement(packer);
+    const message = this.rib.owing ? this.rib.nextAnnouncement(packer) : undefined;
+    if (message !== undefined) return message;
     this.#resend = undefined;
     if (resend.again !== undefined) this.#start(resend.again);
     if (resend.kind === 'first') return endOfRib(this.family);

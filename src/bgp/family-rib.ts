@@ -9,6 +9,8 @@ import type { Route } from './route.ts';
 
 /** Octets of an IPv6 address and its length. */
 const LARGEST_PREFIX = 17;
+/** Of an IPv4 host route. */
+const SMALLEST_HOST = 5;
 /** The prefix waits in a list. */
 const WAITING = 1;
 /** It is to be told even if the router was told the same before: a refresh, or the first table of a session. */
@@ -37,7 +39,10 @@ export class FamilyRib {
   #toldCount = 0;
   #owedCount = 0;
   #waitingCount = 0;
-  /** Of prefixes on their way into a message; a message has several. */
+  /** Of a resend: numbers from the first to before the second are still to be looked at. */
+  #resendFrom = 0;
+  #resendEnd = 0;
+  /** Of prefixes on their way from one place to another; never kept. */
   readonly #batch = new Int32Array(256);
   /** Undefined while there is no session, or none that has the family. */
   #outlet: FamilyOutlet | undefined;
@@ -55,13 +60,21 @@ export class FamilyRib {
   get toldCount(): number {
     return this.#toldCount;
   }
-  /** Prefixes of the current resend that were not told yet. */
-  get owedCount(): number {
-    return this.#owedCount;
+  /** The current resend is not over. */
+  get owing(): boolean {
+    return this.#owedCount > 0 || this.#resendFrom < this.#resendEnd;
   }
-  /** Prefixes that wait to be announced or withdrawn. */
-  get waitingCount(): number {
-    return this.#waitingCount;
+  /** Something waits to be announced or withdrawn. */
+  get pending(): boolean {
+    return this.#waitingCount > 0 || this.owing;
+  }
+
+  /** How many prefixes wait to be announced or withdrawn. */
+  countWaiting(): number {
+    let count = this.#waitingCount;
+    for (let id = this.#resendFrom; id < this.#resendEnd; id++)
+      if ((this.#flags[id]! & WAITING) === 0 && this.#tellable(id) !== 0) count++;
+    return count;
   }
 
   /** Wanted from now on, with these attributes. Gives the number of the prefix. */
@@ -78,16 +91,28 @@ export class FamilyRib {
     return id;
   }
 
-  remove(prefix: Prefix): void {
-    const id = this.#index.find(prefix);
-    if (id !== undefined && id < this.#end && this.#wanted[id] !== 0) this.#drop(id);
+  /** Those of another family are not looked at. */
+  remove(prefixes: readonly Prefix[]): void {
+    const ids = this.#batch;
+    for (let from = 0; from < prefixes.length; from += ids.length)
+      this.#drop(ids, this.#index.find(prefixes, from, ids));
   }
 
   /** The whole truth. */
   want(routes: readonly Route[]): void {
-    const named = new Set<number>();
-    for (const route of routes) named.add(this.set(route));
-    for (let id = 0; id < this.#end; id++) if (this.#wanted[id] !== 0 && !named.has(id)) this.#drop(id);
+    const ids = routes.map((route) => this.set(route));
+    const named = new Uint8Array(this.#end);
+    for (const id of ids) named[id] = 1;
+    const dropped = this.#batch;
+    let count = 0;
+    for (let id = 0; id < this.#end; id++) {
+      if (this.#wanted[id] === 0 || named[id] === 1) continue;
+      dropped[count++] = id;
+      if (count < dropped.length) continue;
+      this.#drop(dropped, count);
+      count = 0;
+    }
+    this.#drop(dropped, count);
   }
 
   /** A session has come that has this family; the router knows nothing. */
@@ -97,36 +122,66 @@ export class FamilyRib {
     this.resend();
   }
 
-  /** Everything that is wanted is told once more, whatever was told before. Withdrawals that wait still do. */
+  /**
+   * Everything that is wanted is told once more, whatever was told before; withdrawals that wait still do. Prefixes are put
+   * into the lists while messages are taken, so that the router has the first ones at once, also of a million.
+   */
   resend(): void {
+    this.#resendFrom = 0;
+    this.#resendEnd = this.#end;
+  }
+
+  /** The next ones of a resend: as many as there is room for in the batch. */
+  #resendMore(): void {
+    const [wanted, flags, ids] = [this.#wanted, this.#flags, this.#batch];
+    const end = Math.min(this.#resendFrom + ids.length, this.#resendEnd);
     let set: AttributeSet | undefined;
-    for (let id = 0; id < this.#end; id++) {
-      const wanted = this.#wanted[id]!;
-      const flags = this.#flags[id]!;
-      if (wanted === 0 || (flags & OWED) !== 0) continue;
-      if (set?.id !== wanted) set = this.#sets.get(wanted);
-      if (this.#index.sizeOf(id) > set.room) continue;
+    let count = 0;
+    for (let id = this.#resendFrom; id < end; id++) {
+      const setId = wanted[id]!;
+      if (setId === 0 || (flags[id]! & OWED) !== 0) continue;
+      if (set?.id !== setId) {
+        if (set !== undefined) this.#wait(set, ids, count);
+        set = this.#sets.get(setId);
+        count = 0;
+      }
+      if (set.room < LARGEST_PREFIX && this.#index.sizeOf(id) > set.room) continue;
       this.#owedCount++;
-      this.#flags[id] = OWED | WAITING;
-      if ((flags & WAITING) !== 0) continue;
-      this.#waitingCount++;
-      this.#links.append(set.waiting, id);
-      if (set.waiting.length === 1) this.#turns.add(set);
+      if ((flags[id]! & WAITING) === 0) ids[count++] = id;
+      flags[id] = OWED | WAITING;
     }
+    if (set !== undefined) this.#wait(set, ids, count);
+    this.#resendFrom = end;
+  }
+
+  #wait(set: AttributeSet, ids: Int32Array, count: number): void {
+    if (count === 0) return;
+    this.#links.appendAll(set.waiting, ids, count);
+    this.#waitingCount += count;
+    this.#turns.add(set);
   }
 
   /** The session is gone: nothing was told, nothing waits. */
   close(): void {
     this.#outlet = undefined;
+    this.#flags.fill(0);
+    const ids = this.#batch;
+    let count = 0;
     for (let id = 0; id < this.#end; id++) {
-      this.#flags[id] = 0;
-      this.#tell(id, 0);
+      if (this.#told[id] === 0) continue;
+      ids[count++] = id;
+      if (count < ids.length) continue;
+      this.#unsay(ids, count);
+      count = 0;
     }
+    this.#unsay(ids, count);
     for (const list of [this.#withdrawals, ...[...this.#sets.all()].map(({ waiting }) => waiting)])
       Object.assign(list, emptyList());
     this.#turns.clear();
     this.#owedCount = 0;
     this.#waitingCount = 0;
+    this.#resendFrom = 0;
+    this.#resendEnd = 0;
   }
 
   /** One message with as many withdrawals as fit; undefined: none wait. */
@@ -137,7 +192,11 @@ export class FamilyRib {
 
   /** One message with as many prefixes as fit with the same attributes; undefined: none wait. */
   nextAnnouncement(packer: UpdatePacker): Uint8Array | undefined {
-    const [set] = this.#turns;
+    let [set] = this.#turns;
+    while (this.#resendFrom < this.#resendEnd && !fills(set)) {
+      this.#resendMore();
+      [set] = this.#turns;
+    }
     if (set?.encoded === undefined) return undefined;
     // Those with other attributes come next, also when this list never ends.
     this.#turns.delete(set);
@@ -148,8 +207,9 @@ export class FamilyRib {
   }
 
   /**
-   * Takes prefixes from the front of a list: what is written is told. The time that a large table takes is spent here and in
-   * `resend`, so what can be done once for many prefixes is.
+   * Takes prefixes from the front of a list: what is written is told. Here and where prefixes get into the lists a large table
+   * spends its time, so it goes batch by batch through loops that call nothing: a process that has done nothing else before runs
+   * those many times faster than a call for each prefix.
    */
   #fill(list: IdList, setId: number): FillPrefixes {
     return (target, start, limit) => {
@@ -161,28 +221,56 @@ export class FamilyRib {
         if (count === 0) break;
         this.#links.removeFirst(list, count, ids[count - 1]!);
         this.#waitingCount -= count;
-        this.#written(ids, count, setId);
+        if (setId === 0) this.#withdrawn(ids, count);
+        else this.#announced(ids, count, setId);
       }
       return at;
     };
   }
 
-  #written(ids: Int32Array, count: number, setId: number): void {
+  #announced(ids: Int32Array, count: number, setId: number): void {
     const [flags, told] = [this.#flags, this.#told];
+    const set = this.#sets.get(setId);
     let owed = 0;
     let anew = 0;
     for (let i = 0; i < count; i++) {
       const id = ids[i]!;
       if ((flags[id]! & OWED) !== 0) owed++;
       flags[id] = 0;
-      if (told[id] === 0) {
-        told[id] = setId;
-        anew++;
-      } else if (told[id] !== setId) this.#tell(id, setId);
+      if (told[id] === setId) continue;
+      if (told[id] === 0) anew++;
+      else this.#sets.release(told[id]!);
+      told[id] = setId;
+      set.uses++;
     }
     this.#owedCount -= owed;
     this.#toldCount += anew;
-    if (anew > 0) this.#sets.get(setId).uses += anew;
+  }
+
+  /** None of them is owed (#settle), but one or the other may be wanted, where no message can hold it. */
+  #withdrawn(ids: Int32Array, count: number): void {
+    const flags = this.#flags;
+    for (let i = 0; i < count; i++) flags[ids[i]!] = 0;
+    this.#unsay(ids, count);
+  }
+
+  /** The router does not have them any more; it was told of each. */
+  #unsay(ids: Int32Array, count: number): void {
+    const [wanted, told] = [this.#wanted, this.#told];
+    let [set, uses, gone] = [0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!;
+      if (told[id] !== set) {
+        if (uses > 0) this.#sets.release(set, uses);
+        [set, uses] = [told[id]!, 0];
+      }
+      uses++;
+      told[id] = 0;
+      if (wanted[id] === 0) ids[gone++] = id;
+    }
+    if (uses > 0) this.#sets.release(set, uses);
+    this.#toldCount -= count;
+    this.#index.releaseAll(ids, gone);
   }
 
   /** How many wanted prefixes the router cannot be told, though there is a session with the family. */
@@ -199,9 +287,33 @@ export class FamilyRib {
     set.room = set.encoded === undefined ? 0 : roomFor(set.encoded, this.#outlet.maximumMessageSize);
   }
 
-  #drop(id: number): void {
-    this.#replaceWanted(id, 0);
-    if (this.#told[id] === 0) this.#index.release(id);
+  /** Not wanted any more; those that were not wanted are not looked at. */
+  #drop(ids: Int32Array, count: number): void {
+    const [wanted, told, flags] = [this.#wanted, this.#told, this.#flags];
+    const open = this.#outlet !== undefined;
+    let [set, uses, withdrawn] = [0, 0, 0];
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!;
+      if (id >= this.#end || wanted[id] === 0) continue;
+      if (!open || told[id] === 0 || flags[id] !== 0) {
+        this.#replaceWanted(id, 0);
+        if (told[id] === 0) this.#index.release(id);
+        continue;
+      }
+      // What #replaceWanted would do with a prefix that was told and does not wait.
+      if (wanted[id] !== set) {
+        if (uses > 0) this.#sets.release(set, uses);
+        [set, uses] = [wanted[id]!, 0];
+      }
+      uses++;
+      wanted[id] = 0;
+      flags[id] = WAITING;
+      ids[withdrawn++] = id;
+    }
+    if (uses > 0) this.#sets.release(set, uses);
+    this.#wantedCount -= withdrawn;
+    this.#waitingCount += withdrawn;
+    this.#links.appendAll(this.#withdrawals, ids, withdrawn);
   }
 
   /** The new set's use is counted already. */
@@ -269,16 +381,6 @@ export class FamilyRib {
     this.#owedCount--;
   }
 
-  #tell(id: number, setId: number): void {
-    const before = this.#told[id]!;
-    if (before === setId) return;
-    this.#told[id] = setId;
-    this.#toldCount += Number(setId !== 0) - Number(before !== 0);
-    if (setId !== 0) this.#sets.get(setId).uses++;
-    if (before !== 0) this.#sets.release(before);
-    if (setId === 0 && this.#wanted[id] === 0) this.#index.release(id);
-  }
-
   #grow(end: number): void {
     if (end <= this.#end) return;
     this.#end = end;
@@ -288,3 +390,7 @@ export class FamilyRib {
     this.#links.grow(this.#wanted.length);
   }
 }
+
+/** With whatever else it will have: a message with these attributes would have no room left. */
+const fills = (set: AttributeSet | undefined): boolean =>
+  set !== undefined && set.waiting.length * SMALLEST_HOST >= set.room;

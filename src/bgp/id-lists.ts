@@ -30,6 +30,22 @@ export class IdLinks {
     list.length++;
   }
 
+  appendAll(list: IdList, ids: Int32Array, count: number): void {
+    const [next, previous] = [this.#next, this.#previous];
+    let { tail } = list;
+    for (let i = 0; i < count; i++) {
+      const id = ids[i]!;
+      previous[id] = tail;
+      if (tail === NO_ID) list.head = id;
+      else next[tail] = id;
+      tail = id;
+    }
+    if (count === 0) return;
+    next[tail] = NO_ID;
+    list.tail = tail;
+    list.length += count;
+  }
+
   remove(list: IdList, id: number): void {
     const next = this.#next[id]!;
     const previous = this.#previous[id]!;

@@ -23,8 +23,8 @@ const FEW = 1024;
 /**
  * Numbers are dense and used again, so that the arrays of those who hold them stay as short as there are prefixes. They are found
  * by a hash table with linear probing: a Map takes ten times as long for numbers above 2^30 and for bigints, and several times
- * the memory. A prefix without a holder stays where it is, since it often comes back (a flapping one does), until there are as many of
- * them as of others: then all of them go at once.
+ * the memory. A prefix without a holder stays where it is, since it often comes back (a flapping one does), until one is held when there
+ * are more of them than of others: then all of them go at once.
  */
 export class FamilyIndex {
   readonly family: IpFamily;
@@ -49,15 +49,27 @@ export class FamilyIndex {
     this.#asked = new Uint32Array(this.#width);
   }
 
-  /** Undefined: nobody holds it. */
-  find(prefix: Prefix): number | undefined {
-    this.#ask(prefix);
-    const id = this.#slots[this.#slotOfAsked()]!;
-    return id === EMPTY || this.#holders[id] === 0 ? undefined : id;
+  /**
+   * The numbers of prefixes, from `from` on, as many as `into` has room for; tells how many were found. Those of the other
+   * family and those that nobody holds have none.
+   */
+  find(prefixes: readonly Prefix[], from: number, into: Int32Array): number {
+    const [family, slots, holders] = [this.family, this.#slots, this.#holders];
+    const end = Math.min(prefixes.length, from + into.length);
+    let count = 0;
+    for (let i = from; i < end; i++) {
+      const prefix = prefixes[i]!;
+      if (prefix.address.family !== family) continue;
+      this.#ask(prefix);
+      const id = slots[this.#slotOfAsked()]!;
+      if (id !== EMPTY && holders[id]! > 0) into[count++] = id;
+    }
+    return count;
   }
 
   /** One more holder of the prefix. Each holder releases it once. */
   hold(prefix: Prefix): number {
+    if (this.#idle > FEW && this.#idle * 2 > this.#end - this.#free.length) this.#rebuild(this.#slots.length);
     this.#ask(prefix);
     const slot = this.#slotOfAsked();
     const found = this.#slots[slot]!;
@@ -78,9 +90,15 @@ export class FamilyIndex {
   }
 
   release(id: number): void {
-    if (--this.#holders[id]! > 0) return;
-    this.#idle++;
-    if (this.#idle > FEW && this.#idle * 2 > this.#end - this.#free.length) this.#rebuild(this.#slots.length);
+    if (--this.#holders[id]! === 0) this.#idle++;
+  }
+
+  /** The first `count` of them. */
+  releaseAll(ids: Int32Array, count: number): void {
+    const holders = this.#holders;
+    let idle = 0;
+    for (let i = 0; i < count; i++) if (--holders[ids[i]!]! === 0) idle++;
+    this.#idle += idle;
   }
 
   /** How many octets the prefix takes on the wire (RFC 4271 §4.3). */

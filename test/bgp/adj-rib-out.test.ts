@@ -195,7 +195,7 @@ describe('differences', () => {
 
   it('other attributes, and the other family, have their turn beside a list that does not end', () => {
     const rib = new AdjRibOut(new PrefixIndex());
-    rib.want([...hosts(5000), ...hosts(2, tagged(1), 0x0c00_0000), route('2001:db8:1::1/128')]);
+    rib.want([...hosts(2, tagged(1), 0x0c00_0000), ...hosts(5000), route('2001:db8:1::1/128')]);
     rib.established(session());
     const router = new Router();
     for (let i = 0; i < 4; i++) router.hears(rib.take(1));
@@ -359,6 +359,22 @@ describe('route refresh', () => {
     const router = new Router();
     takeAll(rib, router);
     expect(router.heard).toEqual(['announce 3', 'end-of-rib ipv4']);
+  });
+
+  it('large tables with several attributes: full messages, and what changes meanwhile is right', () => {
+    const mixed = [...hosts(3000), ...hosts(3000, tagged(1), 0x0b00_0000), ...hosts(3000, tagged(2), 0x0c00_0000)];
+    // One after the other, and in turns.
+    for (const routes of [mixed, mixed.map((_, i) => mixed[(i % 3) * 3000 + Math.floor(i / 3)]!)]) {
+      const { rib, router } = established(routes);
+      rib.refresh('ipv4');
+      expect(rib.counts('ipv4')).toEqual({ wanted: 9000, told: 9000, pending: 9000 });
+      router.hears(rib.take(1));
+      rib.change([route('12.0.11.0/32', tagged(1))], [prefix('10.0.0.1/32'), prefix('12.0.11.1/32')]);
+      takeAll(rib, router);
+      expect(router.table.size).toBe(8998);
+      expect(router.table.get('12.0.11.0/32')).toContain('0:1');
+      expect(router.heard.length).toBeLessThan(16);
+    }
   });
 
   it('a change during it is not lost: not the withdrawal, and not what goes back to what was told', () => {

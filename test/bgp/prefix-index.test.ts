@@ -14,6 +14,11 @@ const prefixes = (family: IpFamily): fc.Arbitrary<Prefix> =>
     )
     .map(([value, length]) => prefixOf(ipAddress(family, family === 'ipv4' ? value : value << 90n), length));
 
+const found = (index: FamilyIndex, prefix: Prefix): number | undefined => {
+  const ids = new Int32Array(1);
+  return index.find([prefix], 0, ids) === 1 ? ids[0] : undefined;
+};
+
 const octetsOf = (index: FamilyIndex, id: number): number[] => {
   const target = new Uint8Array(40).fill(0xee);
   const end = 3 + index.sizeOf(id);
@@ -42,7 +47,7 @@ describe.each<IpFamily>(['ipv4', 'ipv6'])('the index of %s prefixes', (family) =
         for (const { prefix, hold } of steps) {
           const key = formatPrefix(prefix);
           const known = model.get(key);
-          expect(index.find(prefix)).toBe(known?.id);
+          expect(found(index, prefix)).toBe(known?.id);
           if (hold) {
             const id = index.hold(prefix);
             if (known === undefined) model.set(key, { prefix, id, holders: 1 });
@@ -54,7 +59,7 @@ describe.each<IpFamily>(['ipv4', 'ipv6'])('the index of %s prefixes', (family) =
         }
         const ids = new Set<number>();
         for (const { prefix, id } of model.values()) {
-          expect(index.find(prefix)).toBe(id);
+          expect(found(index, prefix)).toBe(id);
           expect(octetsOf(index, id)).toEqual([...nlriOf(family, [prefix]).bytes]);
           ids.add(id);
         }
