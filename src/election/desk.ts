@@ -20,8 +20,11 @@ export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
 /** A holder announces again after a foreign burst no more often than this; what comes sooner is answered when this is over. */
 const BURST_INTERVAL = ms(500);
 const LISTEN_AGAIN = ms(20);
-/** Half or fewer were heard and another comes back, or this process is new: so long until all have had their say. */
-export const REUNION = ms(500);
+/**
+ * Half or fewer were heard and another comes back, or this process is new: so long until all have had their say. A kernel that
+ * got no answer to an ARP request asks again after a second, and until then nothing reaches a member that is there.
+ */
+export const REUNION = ms(1200);
 /** Weak claims are looked at when no member came or went for so long: longer than the deaths of one side of a partition are apart. */
 export const STRENGTHEN_AFTER = ms(1500);
 

@@ -89,8 +89,9 @@ describe('the start', () => {
     rig.take();
     rig.hear('b', { kind: 'table', part: part(), standing: 'joining', strong: true, claims: [claim('c', NUMBER, 12)] });
     // c may only not have been met yet.
+    rig.wait(1000);
     expect(rig.election.state(vip(NUMBER))?.holder).toBeUndefined();
-    rig.wait(500);
+    rig.wait(200);
     expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 13 });
   });
 
