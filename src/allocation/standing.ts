@@ -57,7 +57,7 @@ function wrongWith(pools: PoolMap, { request }: Applicant, address: IpAddress): 
     return {
       reason: outside,
       what: `${pool} of ${text} is not in the configuration any more`,
-      mend: 'Add the pool again',
+      mend: 'Mend the configuration if it cannot be read, or add the pool again',
     };
   switch (pools.exclusionOf(entry, address, request)) {
     case 'reserved':

@@ -29,7 +29,8 @@ export interface Layer2AddressReport {
     | { readonly kind: 'prepared' }
     /** `guessed`: no subnet covers the address and nothing was named, so all physical interfaces were taken. */
     | { readonly kind: 'announced'; readonly interfaces: readonly string[]; readonly guessed?: true }
-    | { readonly kind: 'no-interface' }
+    /** `named`: where it was looked for, when it was not by subnet. */
+    | { readonly kind: 'no-interface'; readonly named?: readonly string[] }
     /** Another machine answers: before we announced (silent, tried again), or while we do (defended). */
     | { readonly kind: 'conflict'; readonly mac: MacAddress; readonly interface: string; readonly defending: boolean };
 }

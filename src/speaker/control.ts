@@ -163,8 +163,6 @@ export class Control {
     const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
     this.#verdicts = verdicts;
     this.#tellNodes(inventory.nodes, config);
-    const own = inventory.nodes.get(node);
-    if (own !== undefined) this.#deps.routing?.update({ config, node: own, verdicts, secrets: cluster.list('Secret') });
     const set: WireAddress[] = [];
     const remove: IpAddress[] = [...removed];
     for (const verdict of [...changed, ...this.#movesChanged(inventory.services, new Set(changed))]) {
@@ -173,6 +171,9 @@ export class Control {
       else set.push(entry);
     }
     if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set: this.#withPast(set), remove });
+    // After the wire thread, which then works beside us.
+    const own = inventory.nodes.get(node);
+    if (own !== undefined) this.#deps.routing?.update({ config, node: own, verdicts, secrets: cluster.list('Secret') });
   }
 
   /** In the first pass this is everything that there is: what else was inherited is nobody's business any more. */

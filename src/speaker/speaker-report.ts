@@ -24,7 +24,7 @@ export function speakerReportEntry(
         address,
         state: 'refused',
         reason: 'no-interface',
-        message: `${reasons['no-interface'].meaning}. ${reasons['no-interface'].nextStep}`,
+        message: `${reasons['no-interface'].meaning}${layer2.named ? ` (it may be ${layer2.named.join(' or ')} only)` : ''}. ${reasons['no-interface'].nextStep}`,
       };
     case 'conflict': {
       const what = layer2.defending

@@ -264,10 +264,10 @@ export class Wire {
     }
   }
 
-  /** In order: an address is answered for before its claim is sent. */
+  /** In order: an address is answered for before its claim is sent, and before anything is written about it. */
   #perform(effects: readonly OutwardElectionEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === 'send') this.#applyDuties();
+      if (effect.kind === 'send' || effect.kind === 'holders') this.#applyDuties();
       this.#performOne(effect);
     }
     this.#applyDuties();
@@ -359,12 +359,16 @@ export class Wire {
   /** Addresses that nobody holds, and that this node might hold if only it had an interface for them. */
   #noteInterfaces(wanted: readonly WireAddress[]): void {
     const { options, logger } = this.#deps;
-    for (const { address, candidates } of wanted) {
+    for (const { address, candidates, interfaces } of wanted) {
       if (this.#duties.has(address) || this.#election === undefined) continue;
       const lacks = candidates.some(({ node }) => node === options.node) && !this.#election.canSpeakFor(address);
       if (lacks === (this.#reports.layer2Of(address)?.kind === 'no-interface')) continue;
-      if (lacks) logger.warn('no interface for the address', { address: formatIpAddress(address) });
-      this.#reports.setLayer2(address, lacks ? { kind: 'no-interface' } : undefined);
+      const named = interfaces.length > 0 ? interfaces : options.interfaces;
+      if (lacks) logger.warn('no interface for the address', { address: formatIpAddress(address), named });
+      this.#reports.setLayer2(
+        address,
+        lacks ? { kind: 'no-interface', ...(named.length > 0 && { named }) } : undefined,
+      );
     }
     this.#flushReports();
   }

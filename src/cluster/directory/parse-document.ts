@@ -151,12 +151,16 @@ function parseYaml(
     });
     if (yaml.errors.some((error) => error.message.includes('call stack')))
       return broken(fault('yaml-syntax', `nested far too deeply. ${KEPT}`));
-    if (yaml.errors.length > 0)
-      return broken(
-        ...yaml.errors
-          .slice(0, PROBLEMS_OF_A_DOCUMENT)
-          .map((error) => fault('yaml-syntax', `${error.message}. ${KEPT}`, ...position(error.pos[0]))),
-      );
+    if (yaml.errors.length > 0) {
+      // One slip makes the parser stumble more than once on the same line.
+      const slips = new Map<number, Problem>();
+      for (const { message, pos } of yaml.errors) {
+        if (slips.size === PROBLEMS_OF_A_DOCUMENT) break;
+        const [line, column] = position(pos[0]);
+        if (!slips.has(line)) slips.set(line, fault('yaml-syntax', `${message}. ${KEPT}`, line, column));
+      }
+      return broken(...slips.values());
+    }
     const repeated = repeatedKey(yaml.contents);
     if (repeated !== undefined)
       return broken(

@@ -89,6 +89,7 @@ describe('objects of a text', () => {
 describe('problems of a text', () => {
   const rows: readonly (readonly [string, string, readonly string[]])[] = [
     ['syntax, with its place in the file', `${serviceText('web')}---\na: [1, 2\nb: 3\n`, ['12:1: yaml-syntax']],
+    ['one slip that the parser stumbles over twice', 'kind: Service\n metadata: x\nspec: {}\n', ['1:7: yaml-syntax']],
     ['a key twice', 'apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  name: b\n', ['5:3: yaml-syntax']],
     ['no kind', 'pools: []\n', ['1:1: not-an-object']],
     ['a scalar', 'hello\n', ['1:1: not-an-object']],
