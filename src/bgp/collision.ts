@@ -10,8 +10,8 @@ export interface CollisionParties {
 }
 
 /**
- * RFC 4271 §6.8: of two connections between the same speakers, the one that the speaker with the higher BGP identifier made is
- * kept; with equal identifiers (allowed between ASes) the higher AS number decides (RFC 6286 §2.3).
+ * RFC 4271 §6.8: of two connections between the same speakers, the one that the speaker with the higher BGP identifier made
+ * is kept; with equal identifiers (allowed between ASes) the higher AS number decides (RFC 6286 §2.3).
  */
 function keptDirection({ local, remote }: CollisionParties): Direction {
   if (local.routerId.value !== remote.routerId.value)

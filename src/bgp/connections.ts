@@ -33,9 +33,9 @@ const RANK: Readonly<Record<SessionState, number>> = {
 };
 
 /**
- * The connections of one session. A main slot, which is started and stopped and connects; and, while the peer has a connection
- * to us beside that, a second one. Each slot is the state machine of one connection (fsm.ts). Of two the rule of collisions keeps
- * one (RFC 4271 §6.8); when the main one has no connection left, the second takes its place.
+ * The connections of one session. A main slot, which is started and stopped and connects; and, while the peer has a
+ * connection to us beside that, a second one. Each slot is the state machine of one connection (fsm.ts). Of two the rule of
+ * collisions keeps one (RFC 4271 §6.8); when the main one has no connection left, the second takes its place.
  */
 export class Connections {
   readonly #desk: SessionDesk;
@@ -130,7 +130,10 @@ export class Connections {
     else this.apply(slot, { kind: 'open-collision-dump' });
   }
 
-  /** A slot without connection is worth nothing beside one that has one; the established one is the main one. True: there is another main slot. */
+  /**
+   * A slot without connection is worth nothing beside one that has one; the established one is the main one. True: there is
+   * another main slot.
+   */
   arrange(): boolean {
     const second = this.#second;
     if (second === undefined) return false;
@@ -166,8 +169,8 @@ export class Connections {
   }
 
   /**
-   * RFC 4724 §4.2: with graceful restart a new connection of the peer means that the old one is void. Not right after the old
-   * one came up: then it is the late one of two that were made at the same time, and both would be lost.
+   * RFC 4724 §4.2: with graceful restart a new connection of the peer means that the old one is void. Not right after the
+   * old one came up: then it is the late one of two that were made at the same time, and both would be lost.
    */
   #hasRestarted(slot: Slot, old: Slot): boolean {
     const { now, upSince } = this.#desk;

@@ -65,7 +65,10 @@ export const told = (fsm: Fsm, notification: Notification): Step =>
     fsm.state === 'established' || isFailure(notification) ? 1 : 0,
   );
 
-/** None in the making of a session: event 24, a collision, and a peer that waits after a failure itself: if both counted that, they would wait for each other for ever. */
+/**
+ * None in the making of a session: event 24, a collision, and a peer that waits after a failure itself: if both counted
+ * that, they would wait for each other for ever.
+ */
 const isFailure = ({ code, subcode }: Notification): boolean =>
   !(code === ErrorCode.open && subcode === OpenError.unsupportedVersion) &&
   !(
@@ -117,7 +120,8 @@ export function confirm(fsm: Fsm, negotiated: Negotiated, before: readonly FsmEf
       stopTimer('delay-open'),
       ...before,
       SEND_KEEPALIVE,
-      ...(negotiated.holdTime === 0 ? [stopTimer('hold')] : startHold(negotiated)),
+      // Without a hold time too: the KEEPALIVE that confirms our OPEN has to come some time.
+      ...(negotiated.holdTime === 0 ? [startTimer('hold', exactly(LARGE_HOLD_TIME))] : startHold(negotiated)),
       ...startKeepalive(negotiated),
     ],
   };

@@ -31,12 +31,14 @@ import { notification } from './wire/notification.ts';
  * The finite state machine of RFC 4271 §8 for one connection: `step(state, event, config)`, total and pure, one function a
  * state. session.ts joins two of them (collision), gives them connections, and starts them again.
  *
- * Of the attributes of §8.1.1: DelayOpen, PassiveTcpEstablishment, DampPeerOscillations (session.ts); SendNOTIFICATIONwithoutOPEN is
- * on, CollisionDetectEstablishedState off; AcceptConnectionsUnconfiguredPeers and TrackTcpState (events 14, 15) are not there.
+ * Of the attributes of §8.1.1: DelayOpen, PassiveTcpEstablishment, DampPeerOscillations (session.ts);
+ * SendNOTIFICATIONwithoutOPEN is on, CollisionDetectEstablishedState off; AcceptConnectionsUnconfiguredPeers and
+ * TrackTcpState (events 14, 15) are not there.
  *
- * Other than §8.2.2, deliberately: a NOTIFICATION is not answered by one in OpenSent (RFC 6608 §4 has it among the valid
- * messages there); the ConnectRetryCounter does not count collisions and refusals (fsm-actions.ts); a header in error is called that in Established too (§6.1 is a MUST); a passive peer has no
- * ConnectRetryTimer, since it never connects; in Idle no timer runs, also after event 18 in Active.
+ * ther than §8.2.2, deliberately: a NOTIFICATION is not answered by one in OpenSent (RFC 6608 §4 has it among the valid
+ * messages there); the ConnectRetryCounter does not count collisions and refusals (fsm-actions.ts); a header in error is
+ * called that in Established too (§6.1 is a MUST); a passive peer has no ConnectRetryTimer, since it never connects; in Idle
+ * no timer runs, also after event 18 in Active.
  *
  * Standards: RFC 4271 §8 and §10, RFC 6608, RFC 9687, RFC 2918.
  */
@@ -184,7 +186,10 @@ function inOpenConfirm(fsm: Fsm, event: FsmEvent): Step {
     case 'keepalive':
       return {
         fsm: { ...fsm, state: 'established' },
-        effects: [...startHold(fsm.negotiated), ...startSendHold(fsm.negotiated)],
+        effects: [
+          ...(fsm.negotiated?.holdTime === 0 ? [stopTimer('hold')] : startHold(fsm.negotiated)),
+          ...startSendHold(fsm.negotiated),
+        ],
       };
     case 'connect-retry-timer-expired':
     case 'delay-open-timer-expired':

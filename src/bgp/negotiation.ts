@@ -11,8 +11,8 @@ import { ipFamilyOf, unicastOf } from './wire/nlri.ts';
 import { asnOf } from './wire/open.ts';
 
 /**
- * What two OPENs make of a session, or why they make none: those checks of RFC 4271 §6.2 that need to know what we are (an OPEN
- * that is wrong by itself never gets here, wire/open.ts), and the capabilities that both sides have.
+ * What two OPENs make of a session, or why they make none: those checks of RFC 4271 §6.2 that need to know what we are (an
+ * OPEN that is wrong by itself never gets here, wire/open.ts), and the capabilities that both sides have.
  *
  * Standards: RFC 4271 §4.2 and §6.2, RFC 4724, 4760, 5492, 6286, 6793, 7313, 7607, 8538, 8654, 8950, 9234.
  */
@@ -38,7 +38,10 @@ export interface Negotiated {
   readonly routeRefresh: boolean;
   /** RFC 7313. */
   readonly enhancedRouteRefresh: boolean;
-  /** Both know graceful restart (RFC 4724), so the peer keeps our routes when the session breaks: what it said. Undefined: it does not. */
+  /**
+   * Both know graceful restart (RFC 4724), so the peer keeps our routes when the session breaks: what it said. Undefined: it
+   * does not.
+   */
   readonly gracefulRestart: PeerGracefulRestart | undefined;
   /** The peer's (RFC 9234). */
   readonly peerRole: BgpRole | undefined;
@@ -51,7 +54,10 @@ export interface PeerGracefulRestart {
   /** The N bit (RFC 8538), which we set too: a NOTIFICATION does not end the restart unless it is a hard reset. */
   readonly notification: boolean;
   readonly restartTime: Milliseconds;
-  /** Families that it can go on forwarding through a restart of its own (none: it only helps), and whether it did at the last one. */
+  /**
+   * Families that it can go on forwarding through a restart of its own (none: it only helps), and whether it did at the last
+   * one.
+   */
   readonly families: readonly { readonly family: IpFamily; readonly forwarding: boolean }[];
 }
 

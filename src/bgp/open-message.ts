@@ -73,8 +73,8 @@ export const sameOffer = (a: Open, b: Open): boolean => {
 };
 
 /**
- * The same once it is agreed what the session is (sameFacts): only what the peer keeps in mind matters then. `families`: those
- * that were agreed upon.
+ * The same once it is agreed what the session is (sameFacts): only what the peer keeps in mind matters then. `families`:
+ * those that were agreed upon.
  */
 export const sameMemory = (a: Open, b: Open, families: readonly IpFamily[]): boolean =>
   sameLasting(a, b, ({ kind }) => kind === 'role' || kind === 'graceful-restart', families);

@@ -5,7 +5,9 @@ import type { SessionConfig } from './session-config.ts';
 import type { SessionEnd } from './session-error.ts';
 import type { SessionEffect } from './session-events.ts';
 
-/** What the parts of a session share: its configuration, what outlives a connection, and the effects of the event at hand. */
+/**
+ * What the parts of a session share: its configuration, what outlives a connection, and the effects of the event at hand.
+ */
 export class SessionDesk {
   now: Milliseconds = ms(0);
   upSince: Milliseconds = ms(0);

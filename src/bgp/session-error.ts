@@ -8,8 +8,8 @@ import { familyOf, ipFamilyOf } from './wire/nlri.ts';
 import { hardResetCause, notificationName, shutdownCommunication } from './wire/notification.ts';
 
 /**
- * Why a session, or an attempt at one, came to its end, in words for somebody who has to mend it: what happened, what is likely
- * behind it, what to do. Every NOTIFICATION of RFC 4271 §6 and its successors, sent and received.
+ * Why a session, or an attempt at one, came to its end, in words for somebody who has to mend it: what happened, what is
+ * likely behind it, what to do. Every NOTIFICATION of RFC 4271 §6 and its successors, sent and received.
  *
  * Standards: RFC 4271 §6, RFC 4486, 5492, 6286, 6608, 7313, 8538, 9003, 9234, 9384, 9687.
  */

@@ -12,22 +12,26 @@ export type ConnectionId = `out ${number}` | `in ${number}`;
 /** Opaque to the driver; shown in test failures. */
 export type SessionTimer = string & { readonly __brand: 'bgp session timer' };
 
-/** What the driver tells the session (session.ts). Events of a connection that the session closed are ignored, so late ones do no harm. */
-export type SessionEvent = { readonly now: Milliseconds } /**
- * `restarting`: this process takes up what an earlier one left with graceful restart (RFC 4724 §4.1). `forwarding`: the data path
- * of the announced addresses has not been interrupted since then.
- */ & (
+/**
+ * What the driver tells the session (session.ts). Events of a connection that the session closed are ignored, so late ones
+ * do no harm. In `start`, `restarting`: this process takes up what an earlier one left with graceful restart (RFC 4724
+ * §4.1); `forwarding`: the data path of the announced addresses has not been interrupted since then.
+ */
+export type SessionEvent = { readonly now: Milliseconds } & (
   | { readonly kind: 'start'; readonly restarting: boolean; readonly forwarding: boolean }
   /**
-   * Stays idle until the next start. `for-good`: after the driver has sent its withdrawals. `keep-routes`: a peer that agreed to graceful restart
-   * keeps our routes; one that did not is told `for-good`. `deconfigured`: the peer is gone from the configuration.
+   * Stays idle until the next start. `for-good`: after the driver has sent its withdrawals. `keep-routes`: a peer that
+   * agreed to graceful restart keeps our routes; one that did not is told `for-good`. `deconfigured`: the peer is gone from
+   * the configuration.
    */
   | { readonly kind: 'stop'; readonly how: StopKind; readonly communication?: string | undefined }
-  /** By an operator. `hard`: Cease/Administrative Reset and a new session at once; `soft`: every family is announced again. */
+  /**
+   * By an operator. `hard`: Cease/Administrative Reset and a new session at once; `soft`: every family is announced again.
+   */
   | { readonly kind: 'reset'; readonly how: 'hard' | 'soft'; readonly communication?: string | undefined }
   /**
-   * Another configuration. The session is reset (Cease/Other Configuration Change) only when facts differ that the OPENs carry,
-   * or when the driver says that the connection must be another one.
+   * Another configuration. The session is reset (Cease/Other Configuration Change) only when facts differ that the OPENs
+   * carry, or when the driver says that the connection must be another one.
    */
   | { readonly kind: 'configured'; readonly config: SessionConfig; readonly reconnect: boolean }
   /** The connection that the effect `connect` asked for is there; `failed`: it cannot be. */
@@ -38,11 +42,13 @@ export type SessionEvent = { readonly now: Milliseconds } /**
   /** The peer's end is closed, or the connection broke. */
   | { readonly kind: 'closed'; readonly connection: ConnectionId; readonly message: string }
   | { readonly kind: 'received'; readonly connection: ConnectionId; readonly message: Message }
-  /** Bytes that are no message, or one whose error demands a reset. Milder errors: the message as it is then, by `received`. */
+  /**
+   * Bytes that are no message, or one whose error demands a reset. Milder errors: the message as it is then, by `received`.
+   */
   | { readonly kind: 'malformed'; readonly connection: ConnectionId; readonly error: MessageError }
   /**
-   * The socket took something of what was sent, KEEPALIVEs and UPDATEs alike; once in a while is enough, as long as it is within the
-   * send hold time (eight minutes).
+   * The socket took something of what was sent, KEEPALIVEs and UPDATEs alike; once in a while is enough, as long as it is
+   * within the send hold time (eight minutes).
    */
   | { readonly kind: 'written'; readonly connection: ConnectionId }
   | { readonly kind: 'timer-fired'; readonly timer: SessionTimer }
@@ -57,8 +63,9 @@ export type SessionEffect =
   /** Answered by `connected` or `connect-failed`, unless it is closed before. */
   | { readonly kind: 'connect'; readonly connection: ConnectionId }
   /**
-   * Nothing of this connection matters any more, and no event of it is needed. `flush`: what was sent last (a NOTIFICATION) is delivered if the peer
-   * reads it within some seconds, then FIN; what else waits to be sent may be dropped. `abort`: at once, unsent bytes are dropped. An attempt is given up.
+   * Nothing of this connection matters any more, and no event of it is needed. `flush`: what was sent last (a NOTIFICATION)
+   * is delivered if the peer reads it within some seconds, then FIN; what else waits to be sent may be dropped. `abort`: at
+   * once, unsent bytes are dropped. An attempt is given up.
    */
   | { readonly kind: 'close'; readonly connection: ConnectionId; readonly how: 'flush' | 'abort' }
   /** After a NOTIFICATION comes nothing but `close`. */
@@ -74,7 +81,10 @@ export type SessionEffect =
   | { readonly kind: 'state-changed'; readonly state: SessionState }
   /** From now on UPDATEs may be written to this connection: all routes, then End-of-RIB of each family. */
   | { readonly kind: 'session-up'; readonly connection: ConnectionId; readonly negotiated: Negotiated }
-  /** Comes before the connection's NOTIFICATION and `close`. `peerKeepsRoutes`: by graceful restart, until its restart time is over. */
+  /**
+   * Comes before the connection's NOTIFICATION and `close`. `peerKeepsRoutes`: by graceful restart, until its restart time
+   * is over.
+   */
   | {
       readonly kind: 'session-down';
       readonly connection: ConnectionId;

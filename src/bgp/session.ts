@@ -19,11 +19,11 @@ import { cease } from './wire/notification.ts';
 import { endOfRib } from './wire/update.ts';
 
 /**
- * One peer: what happens to it as events, what is to be done as effects (session-events.ts). Deterministic, without clock
- * or sockets, so that two of them run against each other in a test on virtual time.
+ * One peer: what happens to it as events, what is to be done as effects (session-events.ts). Deterministic, without clock or
+ * sockets, so that two of them run against each other in a test on virtual time.
  *
- * Its connections, at most two, are in connections.ts. Here is what outlives them: whether the operator wants the session, when
- * it is started again after a failure (damping.ts), what is said when we end it (farewell.ts), and a new configuration.
+ * Its connections, at most two, are in connections.ts. Here is what outlives them: whether the operator wants the session,
+ * when it is started again after a failure (damping.ts), what is said when we end it (farewell.ts), and a new configuration.
  *
  * Deliberately missing: what the peer announces (it is dropped, the driver counts it), and any view of our own routes.
  *
@@ -216,7 +216,10 @@ export class Session {
     this.#connections.stopAll(notificationFor);
   }
 
-  /** RFC 4271 §8.1.2, events 1 and 3 to 7. After a failure we listen before we connect, so that a router that comes back first is not refused. */
+  /**
+   * RFC 4271 §8.1.2, events 1 and 3 to 7. After a failure we listen before we connect, so that a router that comes back
+   * first is not refused.
+   */
   #startAgain(): void {
     if (this.#atOnce) {
       this.#atOnce = false;

@@ -59,8 +59,8 @@ export class Slot {
   }
 
   /**
-   * Undefined: it is none of its own, or was stopped in the meantime. `late`: it is the hold timer, and fires much later than it
-   * was to: then it was this process that did not run, and what the peer said meanwhile waits to be read.
+   * Undefined: it is none of its own, or was stopped in the meantime. `late`: it is the hold timer, and fires much later
+   * than it was to: then it was this process that did not run, and what the peer said meanwhile waits to be read.
    */
   fired(name: SessionTimer, now: Milliseconds): FsmEvent | 'late' | undefined {
     const running = this.#timers.get(name);

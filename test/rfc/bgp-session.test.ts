@@ -233,6 +233,11 @@ describe('timers', () => {
     host.clock.advance(86_400_000);
     expect([host.up, kinds(host)]).toEqual(['out 0', []]);
   });
+  test('but an OPEN that is never confirmed is not waited for without end', () => {
+    const host = confirming({}, { ...THEIR_OPEN, holdTime: 0 });
+    host.clock.advance(240_000);
+    expect([codes(host), host.connections.size]).toEqual([['4/0'], 0]);
+  });
   test('RFC 9687 §4.3: a peer that takes nothing for the send hold time', () => {
     const host = up();
     for (let i = 0; i < 8; i++) {
