@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { seconds } from '../../src/base/clock.ts';
+import { ms, seconds } from '../../src/base/clock.ts';
 import { routerInstalled } from '../../src/lab/router.ts';
+import { startRouter } from '../../src/lab/router-start.ts';
 import { type Daemon, Scene, until } from '../e2e/scene.ts';
 import { privateTree, skipNote } from '../support/lab.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
@@ -32,6 +33,30 @@ const ROUTERS = [
     },
     table: (scene: Scene, family: 4 | 6) =>
       scene.lab.run('tor', `birdc -s /run/recipe-bird/ctl show route table master${family}`.split(' ')),
+  },
+  {
+    name: 'FRR',
+    kind: 'frr',
+    prefix: 'rcpf',
+    /** Whatever it is started with, the recipe is added to it line by line, as an operator does. */
+    async start(scene: Scene): Promise<void> {
+      const nobody = { address: '192.0.2.250', asn: 64599, bfd: { interval: ms(300), multiplier: 3 } };
+      await startRouter('frr', scene.lab, 'tor', { asn: 64500, routerId: '192.0.2.1', neighbours: [nobody] });
+      mkdirSync('/run/recipe-frr', { recursive: true });
+      writeFileSync('/run/recipe-frr/recipe.conf', recipe('## FRR'));
+      const instance = scene.lab.namespace('tor');
+      await scene.lab.run('tor', ['vtysh', '-N', instance, '-f', '/run/recipe-frr/recipe.conf']);
+    },
+    table: (scene: Scene, family: 4 | 6) =>
+      scene.lab.run('tor', [
+        'vtysh',
+        '-N',
+        scene.lab.namespace('tor'),
+        '-d',
+        'bgpd',
+        '-c',
+        `show bgp ipv${family} unicast`,
+      ]),
   },
 ] as const;
 
