@@ -68,12 +68,15 @@ export class Bgp {
   readonly #listeners: Listeners;
   readonly #changed = new Set<string>();
   #interfaces: InterfaceWatch | undefined;
+  /** Only the peers of the first list were there before the restart. */
+  #restart: BgpOptions['restart'];
   #report: Timer | undefined;
   #stopped = false;
 
   constructor(options: BgpOptions) {
     const { streams, clock, network, logger } = options;
     this.#options = options;
+    this.#restart = options.restart;
     this.#listeners = new Listeners({
       streams,
       clock,
@@ -87,7 +90,8 @@ export class Bgp {
 
   /**
    * The whole list each time: compared by name, and only sessions whose negotiated facts change are reset. The routes of a peer
-   * that is new (or comes back) are to be given in the same turn of the event loop: the End-of-RIB follows what is known then.
+   * that is new are to be given in the same turn of the event loop, since End-of-RIB follows what is known when it is up; those of one that
+   * goes are remembered, in case it comes back.
    */
   setPeers(peers: readonly BgpPeer[]): void {
     if (this.#stopped) return;
@@ -101,12 +105,16 @@ export class Bgp {
     }
     this.#expect();
     for (const session of this.#sessions.values()) session.start();
+    this.#restart = undefined;
   }
 
   /** The whole truth, by name of the peer; a peer that is missing has no routes. Lists may be shared between peers. */
   setRoutes(routes: ReadonlyMap<string, readonly Route[]>): void {
     if (this.#stopped) return;
-    for (const name of new Set([...this.#ribs.keys(), ...routes.keys()])) this.#rib(name).want(routes.get(name) ?? []);
+    for (const name of new Set([...this.#ribs.keys(), ...routes.keys()])) {
+      this.#rib(name).want(routes.get(name) ?? []);
+      this.#forget(name);
+    }
     for (const session of this.#sessions.values()) session.routesChanged();
   }
 
@@ -115,6 +123,7 @@ export class Bgp {
     if (this.#stopped) return;
     for (const [name, { set, remove }] of changes) {
       this.#rib(name).change(set, remove);
+      this.#forget(name);
       this.#sessions.get(name)?.routesChanged();
     }
   }
@@ -144,14 +153,14 @@ export class Bgp {
   }
 
   #add(peer: BgpPeer): void {
-    const { restart, onReport: _onReport, ...options } = this.#options;
+    const { onReport: _onReport, restart: _restart, ...options } = this.#options;
     const { name } = peer.session;
     const session = new SessionDriver(
       {
         ...options,
         rib: this.#rib(name),
         interfaces: () => this.#interfaces?.list() ?? [],
-        restart: { restarting: restart !== undefined, forwarding: restart?.forwarding ?? false },
+        restart: { restarting: this.#restart !== undefined, forwarding: this.#restart?.forwarding ?? false },
         changed: () => this.#note(name),
       },
       peer,
@@ -165,7 +174,15 @@ export class Bgp {
     this.#sessions.delete(name);
     this.#searches.get(name)?.stop();
     this.#searches.delete(name);
-    this.#ribs.get(name)?.close();
+    this.#forget(name);
+  }
+
+  /** What a peer is to hear is remembered while it has a session, or there is something to hear. */
+  #forget(name: string): void {
+    const rib = this.#ribs.get(name);
+    if (rib === undefined || this.#sessions.has(name)) return;
+    if (rib.counts('ipv4').wanted + rib.counts('ipv6').wanted > 0) return;
+    rib.close();
     this.#ribs.delete(name);
   }
 

@@ -1,4 +1,3 @@
-import { formatIpAddress } from '../base/ip-address.ts';
 import type { Negotiated } from './negotiation.ts';
 import type { NegotiatedReport } from './session-report.ts';
 import type { Capability, Open } from './wire/message.ts';
@@ -15,8 +14,6 @@ export function negotiatedReport(negotiated: Negotiated, open: Open | undefined)
     capabilities: [...new Set((open?.capabilities ?? []).map(capabilityName))],
   };
 }
-
-export const routerIdText = ({ peerRouterId }: Negotiated): string => formatIpAddress(peerRouterId);
 
 const capabilityName = (capability: Capability): string =>
   capability.kind === 'unknown' ? `capability ${capability.code}` : capability.kind;

@@ -1,4 +1,4 @@
-import { ms, seconds } from '../../src/base/clock.ts';
+import { seconds } from '../../src/base/clock.ts';
 import { type Decoded, decoded } from '../../src/base/decoded.ts';
 import { type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
 import type { LogFields } from '../../src/base/logger.ts';
@@ -78,7 +78,7 @@ export function peerOf(address: string, { session, transport, bfd }: PeerOverrid
 }
 
 /** What a test says of the liveness of paths, and who asked. */
-export class FakeLiveness implements Liveness {
+class FakeLiveness implements Liveness {
   readonly watched: LivenessTarget[] = [];
   readonly log: string[] = [];
   readonly #listeners = new Set<(state: LivenessState) => void>();
@@ -169,7 +169,7 @@ export class Scene {
   }
 
   router(address = '192.0.2.1', port = 179): FakeRouter {
-    return new FakeRouter(this, this.tcp.hostOf(ip(address)) as FakeTcpHost | undefined, address, port);
+    return new FakeRouter(this, this.tcp.hostOf(ip(address)), address, port);
   }
 
   #watchInterfaces(changed: () => void): Decoded<InterfaceWatch, NetworkError> {
@@ -178,7 +178,7 @@ export class Scene {
   }
 }
 
-export const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 export function link(name: string, index: number, addresses: readonly string[]): NetworkInterface {
   return {
@@ -293,5 +293,3 @@ const pipeOf = (stream: () => Stream) => ({
   pause: () => stream().pause(),
   resume: () => stream().resume(),
 });
-
-export const SECOND = ms(1000);

@@ -171,6 +171,20 @@ describe('a change of configuration', () => {
     expect(scene.clock.pending().filter((timer) => timer.startsWith('bgp'))).toEqual([]);
   });
 
+  it('a peer that goes and comes back finds its routes as they are by then', async () => {
+    const scene = new Scene();
+    scene.setPeers(peerOf('192.0.2.1'));
+    scene.setRoutes('203.0.113.1/32', '203.0.113.2/32');
+    const router = scene.router().listen();
+    await router.establish();
+    scene.setPeers();
+    scene.bgp.changeRoutes(new Map([['tor', { set: [route('203.0.113.3/32')], remove: [prefix('203.0.113.1/32')] }]]));
+    await scene.settle();
+    scene.setPeers(peerOf('192.0.2.1'));
+    const session = await router.establish();
+    expect(session.prefixes).toEqual(['203.0.113.2/32', '203.0.113.3/32']);
+  });
+
   it('new next hops are told without a new session', async () => {
     const scene = new Scene();
     scene.interfaces = [link('eth0', 2, ['192.0.2.10/24'])];
@@ -398,6 +412,21 @@ describe('a stop', () => {
     if (heard === undefined) expect(session.notification).toBeUndefined();
     else expect(session.notification).toMatchObject(heard);
     expect(session.closed).not.toBe('no');
+  });
+
+  it.each([
+    ['the peers of the first list', true],
+    ['a peer that comes later', false],
+  ] as const)('and the process after it says that it restarts (RFC 4724 §4.1) to %s', async (_what, first) => {
+    const scene = new Scene({ restart: { forwarding: true } });
+    if (!first) scene.setPeers();
+    scene.setPeers(peerOf('192.0.2.1', { session: { gracefulRestart: { restartTime: seconds(120) } } }));
+    const session = await scene
+      .router()
+      .listen()
+      .establish({ capabilities: [GRACEFUL] });
+    const capability = session.open?.capabilities.find(({ kind }) => kind === 'graceful-restart');
+    expect(capability).toMatchObject({ restarting: first, families: [{ forwarding: first }, { forwarding: first }] });
   });
 
   it('that keeps routes, to a router without graceful restart: as for good', async () => {

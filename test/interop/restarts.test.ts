@@ -45,7 +45,7 @@ describe.skipIf(!privateTree.inside)(`restarts with real routers${skipNote}${abs
       await scene.session(kind, graceful, {}, { announce: routes(BOTH) });
       await scene.has(kind, BOTH);
       await scene.bgp.stop('for-good', 'maintenance');
-      await scene.has(kind, [], seconds(2));
+      expect(await scene.has(kind, [], seconds(2))).toEqual([]);
     });
 
     test('the router restarts gracefully: it says so, and hears everything again', async () => {

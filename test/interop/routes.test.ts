@@ -21,7 +21,8 @@ describe.skipIf(!privateTree.inside)(`routes in real routers${skipNote}${absentN
       change(['203.0.113.3/32'], ['203.0.113.1/32', '2001:db8:f::1/128']);
       await scene.has(kind, ['203.0.113.2/32', '203.0.113.3/32']);
       change(['2001:db8:f::2/128'], ['203.0.113.2/32', '203.0.113.3/32']);
-      await scene.has(kind, ['2001:db8:f::2/128']);
+      const [left] = await scene.has(kind, ['2001:db8:f::2/128']);
+      expect(left).toMatchObject({ stale: false });
     });
 
     test('aggregates, communities of both sizes, link bandwidth', async () => {

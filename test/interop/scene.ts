@@ -26,7 +26,7 @@ import { until } from '../support/until.ts';
 
 /** The routers that are installed here; the suites against the others say that they are skipped. */
 export const kinds = ROUTER_KINDS.filter(routerInstalled);
-export const absent = ROUTER_KINDS.filter((kind) => !routerInstalled(kind));
+const absent = ROUTER_KINDS.filter((kind) => !routerInstalled(kind));
 export const absentNote =
   absent.length === 0 ? '' : ` (skipped for want of the program: ${absent.join(', ')}; apt-get install)`;
 

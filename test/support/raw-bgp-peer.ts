@@ -40,8 +40,8 @@ export class RawBgpPeer {
   octets = 0;
   /** Counts octets and looks at none of them: for a million prefixes. */
   deaf = false;
-  /** How the other side closed. */
-  closed: 'no' | 'fin' | string = 'no';
+  /** How the other side closed: "no", "fin", or the error. */
+  closed = 'no';
   context: WireContext;
   readonly #framer = new Framer();
 
