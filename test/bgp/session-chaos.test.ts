@@ -140,7 +140,10 @@ class Router {
       case 'liveness':
         host.step({ kind: 'liveness-lost', message: 'down' });
         return;
-      default: {
+      case 'receive':
+      case 'closed':
+      case 'malformed':
+      case 'written': {
         const connection = pick(what.which, true);
         if (connection === undefined) return;
         if (what.kind === 'receive') host.receive(connection, what.message);
