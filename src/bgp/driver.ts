@@ -12,6 +12,7 @@ import type { Route } from './route.ts';
 import { SessionDriver } from './session/driver.ts';
 import type { SessionReport } from './session-report.ts';
 import { RouterSearch } from './unnumbered/driver.ts';
+import { WarmUp } from './warm-up/driver.ts';
 
 export interface BgpOptions {
   readonly streams: StreamNetwork;
@@ -39,7 +40,10 @@ export interface BgpOptions {
  */
 export type StopKind = 'for-good' | 'keep-routes';
 
-/** What is different in the routes for one peer. */
+/** So many withdrawals are found and handed to the socket before the next ones are looked for. */
+const REMOVED_AT_ONCE = 16_384;
+
+/** What is different in the routes for one peer. No prefix is in both lists. */
 export interface RouteChange {
   readonly set: readonly Route[];
   /** Not announced any more. */
@@ -71,6 +75,7 @@ export class Bgp {
   /** Only the peers of the first list were there before the restart. */
   #restart: BgpOptions['restart'];
   #report: Timer | undefined;
+  #warmUp: WarmUp | undefined;
   #stopped = false;
 
   constructor(options: BgpOptions) {
@@ -105,6 +110,7 @@ export class Bgp {
     }
     this.#expect();
     for (const session of this.#sessions.values()) session.start();
+    if (peers.length > 0) this.#warmUp ??= new WarmUp();
     this.#restart = undefined;
   }
 
@@ -122,9 +128,16 @@ export class Bgp {
   changeRoutes(changes: ReadonlyMap<string, RouteChange>): void {
     if (this.#stopped) return;
     for (const [name, { set, remove }] of changes) {
-      this.#rib(name).change(set, remove);
+      const rib = this.#rib(name);
+      const session = this.#sessions.get(name);
+      // The router already works while we do.
+      for (let from = 0; from < remove.length; from += REMOVED_AT_ONCE) {
+        rib.change([], remove.length <= REMOVED_AT_ONCE ? remove : remove.slice(from, from + REMOVED_AT_ONCE));
+        session?.routesChanged();
+      }
+      rib.change(set, []);
       this.#forget(name);
-      this.#sessions.get(name)?.routesChanged();
+      session?.routesChanged();
     }
   }
 
@@ -145,6 +158,7 @@ export class Bgp {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listeners.stop();
+    this.#warmUp?.stop();
     for (const search of this.#searches.values()) search.stop();
     await Promise.all([...this.#sessions.values()].map((session) => session.stop(kind, communication)));
     this.#interfaces?.close();
