@@ -100,7 +100,10 @@ const HOSTILE: readonly Stream[] = [
     ),
     context: { ...LARGE, as4: false },
   },
-  { name: 'UPDATE that lacks its ORIGIN', message: update(AS_PATH + NEXT_HOP, '18 cb0071') },
+  {
+    name: 'UPDATE with an ORIGIN that is not defined (47 octets)',
+    message: update(attribute(0x40, 1, '05') + AS_PATH + NEXT_HOP, '18 cb0071'),
+  },
   {
     name: 'UPDATE with a LOCAL_PREF that is none of its business',
     message: update(MANDATORY + attribute(0x40, 5, '00000064'), '18 cb0071'),

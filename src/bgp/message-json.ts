@@ -81,10 +81,13 @@ function openFields(read: Extract<PartialMessage, { kind: 'open' }>, valid: bool
     asn: as2 === undefined ? undefined : asnOf({ as2, capabilities: capabilities ?? [] }),
     as2,
     holdTime,
-    routerId: routerId === undefined ? undefined : formatIpAddress(ipAddress('ipv4', BigInt(routerId))),
+    routerId: routerId === undefined ? undefined : dotted(routerId),
     capabilities: capabilities?.map(capabilityJson),
   };
 }
+
+/** Identifiers of 32 bits are shown like addresses. */
+const dotted = (bits: number): string => formatIpAddress(ipAddress('ipv4', BigInt(bits)));
 
 function capabilityJson(capability: Capability): MessageJson {
   const code = codeOf(capability);
@@ -150,8 +153,8 @@ function attributeFields(attributes: PathAttributes): MessageJson {
     communities: attributes.communities?.map(communityText),
     extendedCommunities: attributes.extendedCommunities?.map((one) => one.toString(16).padStart(16, '0')),
     largeCommunities: attributes.largeCommunities?.map(largeCommunityText),
-    originatorId: originatorId && formatIpAddress(originatorId),
-    clusterList: clusterList?.map(formatIpAddress),
+    originatorId: originatorId === undefined ? undefined : dotted(originatorId),
+    clusterList: clusterList?.map(dotted),
     mpReach: mpReach && mpReachFields(mpReach),
     mpUnreach: mpUnreach && nlriFields(mpUnreach, {}),
     unknown: attributes.unknown?.map(({ type, flags, value }) => ({ type, flags, value: hex(value) })),

@@ -122,11 +122,11 @@ export function readAttribute(
       return undefined;
     case AttributeType.originatorId:
       if (length !== 4) return 'length';
-      attributes.originatorId = ipv4At(bytes, at);
+      attributes.originatorId = uint32At(bytes, at);
       return undefined;
     case AttributeType.clusterList:
       if (!isWhole(length, 4)) return 'length';
-      attributes.clusterList = listOf(bytes, at, end, 4, ipv4At);
+      attributes.clusterList = listOf(bytes, at, end, 4, uint32At);
       return undefined;
     case AttributeType.mpReach:
       return readMpReach(attributes, bytes, at, end, context);

@@ -50,11 +50,10 @@ export function writeAttributes(
     for (const community of communities) list.uint32(community);
     write(optional | transitive, AttributeType.communities, list);
   }
-  if (originatorId !== undefined)
-    writeAttribute(writer, optional, AttributeType.originatorId, ipAddressToBytes(originatorId));
+  if (originatorId !== undefined) write(optional, AttributeType.originatorId, value().uint32(originatorId));
   if (clusterList !== undefined) {
     const list = value();
-    for (const cluster of clusterList) list.bytes(ipAddressToBytes(cluster));
+    for (const cluster of clusterList) list.uint32(cluster);
     write(optional, AttributeType.clusterList, list);
   }
   if (extendedCommunities !== undefined) {

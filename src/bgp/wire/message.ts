@@ -110,9 +110,9 @@ export interface PathAttributes {
   readonly aggregator?: Aggregator | undefined;
   /** RFC 1997, 32 bits each. */
   readonly communities?: readonly number[] | undefined;
-  /** RFC 4456. */
-  readonly originatorId?: IpAddress | undefined;
-  readonly clusterList?: readonly IpAddress[] | undefined;
+  /** RFC 4456: a BGP identifier and cluster identifiers, 32 bits each. */
+  readonly originatorId?: number | undefined;
+  readonly clusterList?: readonly number[] | undefined;
   readonly mpReach?: MpReach | undefined;
   readonly mpUnreach?: Nlri | undefined;
   /** RFC 4360, 64 bits each. */

@@ -42,7 +42,7 @@ export function decodeUpdate(bytes: Uint8Array, context: WireContext): DecodedMe
   const update: Update = { kind: 'update', withdrawn, announced, attributes };
   checkWhole(update, findings);
   withFourOctets(draft);
-  return concluded(update, findings);
+  return concluded(update, findings, context);
 }
 
 /** RFC 4724 §2: an UPDATE that says nothing but this. To be asked only where there is no error. */
@@ -198,17 +198,19 @@ function withFourOctets({ attributes, as4Path, as4Aggregator }: AttributeDraft):
   if (asPath !== undefined && as4Path !== undefined) attributes.asPath = mergeAs4Path(asPath, as4Path);
 }
 
-function concluded(update: Update, findings: Findings): DecodedMessage {
+function concluded(update: Update, findings: Findings, context: WireContext): DecodedMessage {
   const error = findings.error();
   if (error === undefined) return { ok: true, message: update };
   if (error.handling === 'reset') return { ok: false, error, read: update };
-  return { ok: true, message: error.handling === 'treat-as-withdraw' ? asWithdrawn(update) : update, error };
+  return {
+    ok: true,
+    message: error.handling === 'treat-as-withdraw' ? asWithdrawn(update, noPrefixes(context)) : update,
+    error,
+  };
 }
 
 /** RFC 7606 §2: as if every route of the message had been withdrawn by it. */
-function asWithdrawn({ kind, withdrawn, announced, attributes }: Update): Update {
-  const { family, addPath } = announced;
-  const none: Nlri = { family, addPath, bytes: announced.bytes.subarray(0, 0) };
+function asWithdrawn({ kind, withdrawn, announced, attributes }: Update, none: Nlri): Update {
   const all = joined(withdrawn, announced);
   const nlri = attributes.mpReach?.nlri;
   if (nlri === undefined) return { kind, withdrawn: all, announced: none, attributes };
