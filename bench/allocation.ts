@@ -6,57 +6,11 @@
 import { Allocation, type AllocationInput } from '../src/allocation/allocation.ts';
 import type { AllocationDecision } from '../src/allocation/decision.ts';
 import { ms, systemClock } from '../src/base/clock.ts';
-import { parseIpRange } from '../src/base/ip-range.ts';
 import type { Pool } from '../src/config/config.ts';
-import { type ServiceKey, type ServiceRequest, serviceKey } from '../src/inventory/service-request.ts';
+import type { ServiceKey, ServiceRequest } from '../src/inventory/service-request.ts';
+import { pool, serviceRequest } from '../test/support/values.ts';
 
 const RUNS = 5;
-
-function pool(name: string, ...texts: string[]): Pool {
-  const ranges = texts.map((text) => {
-    const range = parseIpRange(text);
-    if (!range.ok) throw new Error(range.error);
-    return range.value;
-  });
-  return {
-    name,
-    labels: {},
-    ranges,
-    autoAssign: true,
-    avoidBuggyIPs: false,
-    serviceAllocation: undefined,
-    reserved: [],
-    reuseAfter: ms(0),
-    retired: false,
-  };
-}
-
-function request(name: string, changes: Partial<ServiceRequest> = {}): ServiceRequest {
-  return {
-    key: serviceKey('bench', name),
-    namespace: 'bench',
-    name,
-    labels: {},
-    createdAt: 0,
-    loadBalancer: true,
-    loadBalancerClass: undefined,
-    headless: false,
-    families: ['ipv4'],
-    ipFamilyPolicy: 'SingleStack',
-    ports: [{ protocol: 'TCP', port: 80 }],
-    externalTrafficPolicy: 'Cluster',
-    backendKey: '',
-    wantedAddresses: [],
-    wantedPool: undefined,
-    sharingKey: undefined,
-    invalid: undefined,
-    assigned: [],
-    assignedPool: undefined,
-    healthCheckNodePort: undefined,
-    moveTo: undefined,
-    ...changes,
-  };
-}
 
 type Services = ReadonlyMap<ServiceKey, ServiceRequest>;
 const servicesOf = (
@@ -66,7 +20,7 @@ const servicesOf = (
 ): Services =>
   new Map(
     Array.from({ length: count }, (_, i) => {
-      const service = request(`${prefix}${String(i).padStart(6, '0')}`, changes(i));
+      const service = serviceRequest('bench', `${prefix}${String(i).padStart(6, '0')}`, changes(i));
       return [service.key, service];
     }),
   );
@@ -101,7 +55,7 @@ function measure(name: string, limit: number | undefined, prepare: () => () => b
 
 const given = (decisions: readonly AllocationDecision[]): number =>
   decisions.filter((d) => d.addresses.length > 0).length;
-const wide = [pool('wide', '10.0.0.0/8', 'fd00::/64')];
+const wide = [pool('wide', ['10.0.0.0/8', 'fd00::/64'])];
 
 const pending = (count: number, limit: number | undefined): Row =>
   measure(`${count.toLocaleString('en')} pending`, limit, () => {
@@ -110,7 +64,7 @@ const pending = (count: number, limit: number | undefined): Row =>
   });
 
 function refusals(): Row {
-  const full = [pool('full', '10.0.0.0/16')];
+  const full = [pool('full', ['10.0.0.0/16'])];
   const holders = servicesOf(65_536);
   const late = servicesOf(10_000, () => ({ createdAt: 1 }), 't');
   return measure('a full /16 refuses 10,000', 300, () => {
@@ -122,7 +76,7 @@ function refusals(): Row {
 }
 
 function oneFreed(): Row {
-  const full = [pool('full', '10.0.0.0/16')];
+  const full = [pool('full', ['10.0.0.0/16'])];
   const holders = servicesOf(65_536);
   const late = servicesOf(10_000, () => ({ createdAt: 1 }), 't');
   return measure('one freed while 10,000 wait', undefined, () => {

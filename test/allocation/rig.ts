@@ -1,39 +1,13 @@
 import { Allocation } from '../../src/allocation/allocation.ts';
 import type { AllocationDecision } from '../../src/allocation/decision.ts';
 import { ms } from '../../src/base/clock.ts';
-import { formatIpAddress, type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
-import { parseIpRange } from '../../src/base/ip-range.ts';
+import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { LabelSelector, Labels } from '../../src/base/label-selector.ts';
 import type { Pool, Reservation, ServiceAllocation } from '../../src/config/config.ts';
 import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
+import { address, range, serviceRequest } from '../support/values.ts';
 
-function address(text: string): IpAddress {
-  const parsed = parseIpAddress(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
-}
-
-/** "192.0.2.0/24", or "192.0.2.1" for one address. */
-function range(text: string) {
-  const parsed = parseIpRange(text.includes('/') || text.includes('-') ? text : `${text}-${text}`);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
-}
-
-export function pool(name: string, addresses: readonly string[], changes: Partial<Pool> = {}): Pool {
-  return {
-    name,
-    labels: {},
-    ranges: addresses.map(range),
-    autoAssign: true,
-    avoidBuggyIPs: false,
-    serviceAllocation: undefined,
-    reserved: [],
-    reuseAfter: ms(0),
-    retired: false,
-    ...changes,
-  };
-}
+export { pool } from '../support/values.ts';
 
 export const pinned = (changes: Partial<ServiceAllocation> = {}): ServiceAllocation => ({
   priority: 0,
@@ -52,32 +26,8 @@ export function keyOf(name: string): ServiceKey {
 }
 
 export function request(name: string, changes: Partial<ServiceRequest> = {}): ServiceRequest {
-  const key = keyOf(name);
-  const [namespace, bare] = key.split('/');
-  return {
-    key,
-    namespace: namespace!,
-    name: bare!,
-    labels: {},
-    createdAt: 0,
-    loadBalancer: true,
-    loadBalancerClass: undefined,
-    headless: false,
-    families: ['ipv4'],
-    ipFamilyPolicy: 'SingleStack',
-    ports: [{ protocol: 'TCP', port: 80 }],
-    externalTrafficPolicy: 'Cluster',
-    backendKey: '',
-    wantedAddresses: [],
-    wantedPool: undefined,
-    sharingKey: undefined,
-    invalid: undefined,
-    assigned: [],
-    assignedPool: undefined,
-    healthCheckNodePort: undefined,
-    moveTo: undefined,
-    ...changes,
-  };
+  const [namespace = '', bare = ''] = keyOf(name).split('/');
+  return serviceRequest(namespace, bare, changes);
 }
 
 export const wants = (...texts: string[]): Partial<ServiceRequest> => ({ wantedAddresses: texts.map(address) });

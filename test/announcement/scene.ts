@@ -1,40 +1,20 @@
 import { type AnnouncementInput, judgeAnnouncements } from '../../src/announcement/judge.ts';
 import type { AddressVerdict, NodeVerdict } from '../../src/announcement/verdict.ts';
 import { ms } from '../../src/base/clock.ts';
-import { formatIpAddress, type IpAddress, parseIpAddress } from '../../src/base/ip-address.ts';
-import { parseIpRange } from '../../src/base/ip-range.ts';
+import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { LabelSelector, Labels } from '../../src/base/label-selector.ts';
 import { formatPrefix } from '../../src/base/prefix.ts';
-import type { BgpAdvertisement, Community, Config, L2Advertisement, Peer, Pool } from '../../src/config/config.ts';
+import type { BgpAdvertisement, Community, Config, L2Advertisement, Peer } from '../../src/config/config.ts';
 import type { Endpoint } from '../../src/inventory/endpoint.ts';
 import type { ClusterNode } from '../../src/inventory/node.ts';
-import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
+import type { ServiceKey, ServiceRequest } from '../../src/inventory/service-request.ts';
+import { address, pool, serviceRequest } from '../support/values.ts';
+
+export { pool } from '../support/values.ts';
 
 /** Values for the tests of announcement, every field filled in so that a test names only what it is about. */
-const ip = (text: string): IpAddress => {
-  const parsed = parseIpAddress(text);
-  if (!parsed.ok) throw new Error(parsed.error);
-  return parsed.value;
-};
 export const labelled = (matchLabels: Labels): LabelSelector => ({ matchLabels, matchExpressions: [] });
 export const everything = labelled({});
-
-export const pool = (name: string, addresses: readonly string[], more: Partial<Pool> = {}): Pool => ({
-  name,
-  labels: {},
-  ranges: addresses.map((text) => {
-    const range = parseIpRange(text);
-    if (!range.ok) throw new Error(range.error);
-    return range.value;
-  }),
-  autoAssign: true,
-  avoidBuggyIPs: false,
-  serviceAllocation: undefined,
-  reserved: [],
-  reuseAfter: ms(0),
-  retired: false,
-  ...more,
-});
 
 const advertisement = {
   ipAddressPools: [],
@@ -66,7 +46,7 @@ export const peer = (name: string, more: Partial<Peer> = {}): Peer => ({
   myASN: 64_512,
   peerASN: 64_513,
   localASN: undefined,
-  remote: { kind: 'address', address: ip('192.0.2.1') },
+  remote: { kind: 'address', address: address('192.0.2.1') },
   peerPort: 179,
   sourceAddress: undefined,
   routerID: undefined,
@@ -117,30 +97,7 @@ export const service = (
   name: string,
   assigned: readonly string[],
   more: Partial<ServiceRequest> = {},
-): ServiceRequest => ({
-  key: serviceKey('shop', name),
-  namespace: 'shop',
-  name,
-  labels: {},
-  createdAt: undefined,
-  loadBalancer: true,
-  loadBalancerClass: undefined,
-  headless: false,
-  families: ['ipv4'],
-  ipFamilyPolicy: 'SingleStack',
-  ports: [{ protocol: 'TCP', port: 80 }],
-  externalTrafficPolicy: 'Cluster',
-  backendKey: '',
-  wantedAddresses: [],
-  wantedPool: undefined,
-  sharingKey: undefined,
-  invalid: undefined,
-  assigned: assigned.map(ip),
-  assignedPool: undefined,
-  healthCheckNodePort: undefined,
-  moveTo: undefined,
-  ...more,
-});
+): ServiceRequest => serviceRequest('shop', name, { createdAt: undefined, assigned: assigned.map(address), ...more });
 
 export const ready = (where: string | undefined): Endpoint => ({
   node: where,
