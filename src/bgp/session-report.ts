@@ -1,4 +1,5 @@
 import type { IpFamily } from '../base/ip-address.ts';
+import type { RouteProblem } from './adj-rib-out.ts';
 import type { LivenessState } from './liveness.ts';
 
 /** RFC 4271 §8.2.2; of two connections at once, that of the one that is further. */
@@ -30,6 +31,8 @@ export interface SessionReport {
   readonly negotiated: NegotiatedReport | undefined;
   /** Of each family: those of the session, else those that are offered. */
   readonly families: readonly FamilyReport[];
+  /** Routes that the router is not told, though the session is up. */
+  readonly problems: readonly RouteProblem[];
   readonly messages: { readonly sent: MessageCounts; readonly received: MessageCounts };
   /** Times that an established session was lost. */
   readonly flaps: number;

@@ -1,5 +1,6 @@
 import { type Reason, reasons } from '../base/reason.ts';
 import type { ClusterAddress, ClusterStatus, NodeSummary } from '../status/cluster-status.ts';
+import type { SessionStatus } from '../status/sessions.ts';
 import { countProblems, formatProblem } from '../terminal/problems.ts';
 import { formatTable, type Style } from '../terminal/table.ts';
 
@@ -82,11 +83,19 @@ function sessionsText({ sessions }: ClusterStatus, style: Style): string {
       .join(', '),
     one.holdTime === undefined ? '-' : `${one.holdTime / 1000}/${(one.keepaliveTime ?? 0) / 1000} s`,
     one.bfd ?? '-',
-    one.state === 'established' ? '' : (one.lastError ?? ''),
+    one.state === 'established' ? (one.problems ?? []).map(problemText).join('; ') : (one.lastError ?? ''),
   ]);
   const names = ['NODE', 'PEER', 'ROUTER', 'BGP', 'SINCE', 'PREFIXES SENT', 'HOLD/KEEPALIVE', 'BFD', ''];
   return formatTable([headed(names, style), ...rows]);
 }
+
+const PROBLEM = {
+  'no-next-hop': 'this node has no address to give as next hop',
+  'attributes-too-large': 'their attributes do not fit one message',
+} as const satisfies Record<NonNullable<SessionStatus['problems']>[number]['kind'], string>;
+
+const problemText = ({ kind, family, routes }: NonNullable<SessionStatus['problems']>[number]): string =>
+  `${routes} ${family} route${routes === 1 ? '' : 's'} not announced: ${PROBLEM[kind]}`;
 
 function bfdText({ bfd }: ClusterStatus, style: Style): string {
   if (bfd.length === 0) return '';

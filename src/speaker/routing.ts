@@ -166,6 +166,7 @@ function refusedReport({ name, remote, localAsn, why }: RefusedPeer, now: Date):
     messages: { sent: none, received: none },
     flaps: 0,
     bfd: undefined,
+    problems: [],
     listener: undefined,
   };
 }

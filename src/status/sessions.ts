@@ -22,6 +22,8 @@ export interface SessionStatus {
   readonly keepaliveTime?: number | undefined;
   readonly capabilities?: readonly string[] | undefined;
   readonly families: SessionReport['families'];
+  /** Routes that the router is not told, though the session is up (docs/bgp-announcements.md). */
+  readonly problems?: SessionReport['problems'] | undefined;
   readonly gracefulRestart?: NonNullable<SessionReport['negotiated']>['gracefulRestart'];
   readonly messages: SessionReport['messages'];
   readonly flaps: number;
@@ -56,6 +58,7 @@ export function sessionStatus(report: SessionReport): SessionStatus {
     keepaliveTime: negotiated?.keepaliveTime,
     capabilities: negotiated?.capabilities,
     families: report.families,
+    problems: report.problems.length === 0 ? undefined : report.problems,
     gracefulRestart: negotiated?.gracefulRestart,
     messages: report.messages,
     flaps: report.flaps,

@@ -222,6 +222,7 @@ export class SessionDriver {
         const { told, pending } = rib.counts(family);
         return { family, sent: up === undefined ? 0 : told, pending, receivedAndDropped: up?.dropped[family] ?? 0 };
       }),
+      problems: rib.problems(),
       bfd: bfd && (this.#guard.state ?? 'unwatched'),
       listener: this.#listener,
     };
