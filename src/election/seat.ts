@@ -132,6 +132,8 @@ function standingOf(desk: Desk, record: AddressRecord): Standing {
   return { kind: 'stay' };
 }
 
+/** Time to hear of a higher term from whoever claimed it. */
+const HEARSAY = ms(200);
 /** So long the next in rank waits for the one before it, where a holder was lost: a few round trips. */
 const TURN = ms(60);
 /** The same where nothing was served yet: the members learn of a new address, or of its endpoints, at different times. */
@@ -149,15 +151,20 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
     return;
   }
   record.vacantSince ??= desk.now;
+  const from = ms(record.vacantSince + (isYielded(record) ? HEARSAY : 0));
+  if (!mine && record.taking === undefined) desk.setDuty(record, 'none');
+  if (desk.now < from) {
+    desk.due.set(record, from);
+    return;
+  }
   if (!mine) {
-    if (record.taking === undefined) desk.setDuty(record, 'none');
     const turn = isFirst(record) ? FIRST_TURN : TURN;
     // A rounding error must not make the timer of a turn fire just before it.
-    const turns = Math.floor((desk.now - record.vacantSince) / turn + 1e-6);
+    const turns = Math.floor((desk.now - from) / turn + 1e-6);
     const place = turns === 0 ? 1 : placeOf(desk, record, next.fitness, turns + 1);
     if (place === undefined) return;
     if (place > turns) {
-      desk.due.set(record, ms(record.vacantSince + (turns + 1) * turn));
+      desk.due.set(record, ms(from + (turns + 1) * turn));
       return;
     }
   }
@@ -170,6 +177,12 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
 
 const isFirst = (record: AddressRecord): boolean =>
   record.seen === 0 || latest(record)?.cause === 'not-serving' || latest(record)?.cause === 'removed';
+
+/** Who held it last gave way to a claim that this node has not heard yet: news of two members may overtake each other. */
+function isYielded(record: AddressRecord): boolean {
+  const last = latest(record);
+  return last?.phase === 'vacated' && (last.cause === 'hand-over' || last.cause === 'yielded');
+}
 
 function causeOf(desk: Desk, record: AddressRecord): ClaimCause {
   if (record.seen === 0) return 'first';
@@ -217,9 +230,6 @@ function askForIt(desk: Desk, record: AddressRecord, holder: Claim): void {
     desk.due.set(record, ms(desk.now + ASK_AGAIN));
   }
 }
-
-/** Time for the holder to hear of a higher term from whoever claimed it. */
-const HEARSAY = ms(200);
 
 /** The holder may not know of a higher term that was claimed where it did not hear it. */
 function tellTerm(desk: Desk, record: AddressRecord, holder: Claim): void {

@@ -282,6 +282,23 @@ describe('a holder', () => {
     expect(duties(rig), 'once for all that came meanwhile').toEqual([]);
   });
 
+  test('takes nothing from a holder that gave way before the one to whom it gave way was heard', () => {
+    const number = ranked('a');
+    const rig = new Rig('a').settle(['b', 'c']);
+    want(rig, number);
+    claimed(rig, 'b', number, 5);
+    rig.take();
+    claimed(rig, 'b', number, 5, { phase: 'vacated', cause: 'hand-over' });
+    rig.wait(20);
+    expect(rig.said('claims')).toEqual([]);
+    claimed(rig, 'c', number, 6, { cause: 'hand-over' });
+    rig.wait(1000);
+    expect(rig.said('claims')).toEqual([]);
+    claimed(rig, 'c', number, 6, { phase: 'vacated', cause: 'hand-over' });
+    rig.wait(200);
+    expect(rig.said('claims'), 'whoever took it never spoke').toMatchObject([{ message: { claims: [{ term: 7 }] } }]);
+  });
+
   test('claims anew where others know of a higher term', () => {
     const number = ranked('a');
     const rig = holding(new Rig('a').settle(['b', 'c']), number);
