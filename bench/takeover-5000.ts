@@ -52,6 +52,8 @@ async function lose(cluster: Cluster, node: string): Promise<Seen & { readonly s
   await until('the client listens', 5000, async () => (said.includes('ready') ? true : undefined), 5);
   const struck = machineTime();
   await FAULTS['power']!.strike(cluster, node);
+  // Before that nobody can have noticed; to ask 25,000 times a second in vain is work for those who are to notice.
+  await pause(200);
   child.stdin?.write('ask\n');
   await pause(4000);
   child.stdin?.end();
