@@ -204,6 +204,14 @@ export class Desk {
     for (const record of this.table.records()) this.unsettled.add(record);
   }
 
+  /** Members or facts: they may concern any address that nobody holds, or that this node holds. */
+  everythingChanged(): void {
+    for (const record of this.table.records())
+      if (record.holder === undefined || this.isMine(record.holder) || !this.isLiving(record.holder))
+        this.unsettled.add(record);
+    this.handOvers.reconsider(this);
+  }
+
   flushReports(): void {
     if (this.#reports.size === 0) return;
     this.emit({ kind: 'holders', changed: [...this.#reports].map((record) => stateOf(record)) });

@@ -4,19 +4,18 @@ import type { IpAddress } from '../base/ip-address.ts';
 import type { Member } from '../membership/member.ts';
 import { type Digest, digestBytes, EMPTY_DIGEST, sameDigest } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
+import { Correspondence } from './correspondence.ts';
 import { type Chore, Desk, REUNION, STRENGTHEN_AFTER, stateOf } from './desk.ts';
 import type { AddressState, ElectionConfig, ElectionEffect, ElectionEvent, ElectionProgress } from './events.ts';
 import { type FactInterface, type Facts, Reachable } from './facts.ts';
 import { OFFER_EXPIRY } from './hand-over.ts';
-import { answerAsk, Joining } from './joining.ts';
-import { answerClaim, check, hearCheck, hearClaims, hearOwn, hearTerms, tellOwn } from './merging.ts';
+import { Joining } from './joining.ts';
+import { answerClaim, check, tellOwn } from './merging.ts';
 import { EVERYBODY, type Receiver } from './outbox.ts';
-import { Parts } from './parts.ts';
-import { learnFacts, type Peer } from './peers.ts';
+import type { Peer } from './peers.ts';
 import { look } from './seat.ts';
-import { grantRequests, takeChecked, takeOffers } from './taking.ts';
+import { takeChecked } from './taking.ts';
 import { FORGET_AFTER, planRebalance, rebalance, strengthen, sweep } from './upkeep.ts';
-import { decodeMessage, type Message } from './wire/message.ts';
 
 /** The membership was quiet for so long: those who are there are all. */
 const AGREE_AFTER = seconds(5);
@@ -27,14 +26,15 @@ const AGREE_AFTER = seconds(5);
  * same claims agree. A hash only proposes who claims what nobody holds (rank.ts, seat.ts).
  *
  * Data: an `AddressRecord` an address (claim-table.ts), a `Peer` a node (peers.ts), `Quorum`: whether own claims are weak. An event
- * changes those, marks the records that it concerns, and `#finish` looks at each (seat.ts), offers (hand-over.ts), and puts
- * together what is to be said (outbox.ts). Deterministic, no effects; the driver carries out what is returned, in order.
+ * changes those (what members write: correspondence.ts), marks the records that it concerns, and `#finish` looks at each (seat.ts),
+ * offers (hand-over.ts), and puts together what is to be said (outbox.ts). Deterministic, no effects; the driver carries out what
+ * is returned, in order.
  * Missing: who is alive (membership), and whether a frame really leaves (layer 2).
  */
 export class Election {
   readonly #desk: Desk;
   readonly #joining = new Joining();
-  readonly #ownLists = new Parts();
+  readonly #correspondence = new Correspondence(this.#joining);
   #toldDigest: Digest = EMPTY_DIGEST;
   #toldStrong = true;
   #toldTimer: Milliseconds | undefined;
@@ -109,17 +109,17 @@ export class Election {
         desk.solitude.heard(event.heard, event.now);
         desk.reach = new Reachable(event.facts.interfaces);
         desk.tellFacts(EVERYBODY);
-        this.#everythingChanged();
+        desk.everythingChanged();
         return;
       case 'received':
-        this.#received(event.from, event.payload);
+        this.#correspondence.received(desk, event.from, event.payload);
         return;
       case 'timer-fired':
         this.#toldTimer = undefined;
         this.#runTimers();
         return;
       case 'digest-differs': {
-        const peer = this.#current(event.member);
+        const peer = desk.peers.current(event.member);
         if (peer !== undefined) check(desk, peer, true);
         return;
       }
@@ -144,7 +144,7 @@ export class Election {
       case 'leave':
         desk.leaving = true;
         desk.tellFacts(EVERYBODY);
-        this.#everythingChanged();
+        desk.everythingChanged();
         return;
       case 'stop':
         this.#stop();
@@ -178,7 +178,7 @@ export class Election {
     const lived = before?.living === true && before.instance === member.instance;
     const { peer, replaced } = desk.peers.change(member, desk.now);
     if (replaced !== undefined) {
-      this.#ownLists.forget(replaced);
+      this.#correspondence.forget(replaced);
       for (const record of desk.table.drop(replaced)) desk.unsettled.add(record);
     }
     if (peer.living === lived && replaced === undefined) return;
@@ -188,7 +188,7 @@ export class Election {
     desk.due.set('agree', ms(desk.now + AGREE_AFTER));
     desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
     for (const { record } of desk.table.claimsOf(peer.instance)) desk.unsettled.add(record);
-    this.#everythingChanged();
+    desk.everythingChanged();
   }
 
   #joined(peer: Peer): void {
@@ -203,82 +203,8 @@ export class Election {
   #forgotten(member: Member): void {
     const desk = this.#desk;
     desk.peers.forget(member);
-    this.#ownLists.forget(member.instance);
+    this.#correspondence.forget(member.instance);
     for (const record of desk.table.drop(member.instance)) desk.unsettled.add(record);
-  }
-
-  /** Members or facts: they may concern any address that nobody holds, or that this node holds. */
-  #everythingChanged(): void {
-    const desk = this.#desk;
-    for (const record of desk.table.records())
-      if (record.holder === undefined || desk.isMine(record.holder) || !desk.isLiving(record.holder))
-        desk.unsettled.add(record);
-    desk.handOvers.reconsider(desk);
-  }
-
-  #received(from: Member, payload: Uint8Array): void {
-    const peer = this.#current(from);
-    const message = decodeMessage(payload);
-    if (!message.ok)
-      this.#desk.emit({ kind: 'notice', notice: { kind: 'unreadable', from: from.node, why: message.error } });
-    else if (peer !== undefined && message.value !== 'unknown') this.#heard(peer, message.value);
-  }
-
-  #heard(from: Peer, message: Message): void {
-    const desk = this.#desk;
-    switch (message.kind) {
-      case 'facts': {
-        if (message.sequence <= from.factsSequence) return;
-        from.factsSequence = message.sequence;
-        learnFacts(from, message.facts, desk.now);
-        from.settled = message.settled;
-        from.strong = message.strong;
-        if (from.settled) this.#joining.peerSettled(desk);
-        this.#everythingChanged();
-        return;
-      }
-      case 'ask':
-        answerAsk(desk, from, message);
-        return;
-      case 'table':
-        this.#joining.hearTable(desk, from, message);
-        return;
-      case 'claims':
-        hearClaims(desk, from, message.claims, message.sequence);
-        return;
-      case 'own':
-        hearOwn(desk, from, message.part, message.claims, this.#ownLists);
-        return;
-      case 'check':
-        hearCheck(desk, from, message.digest, message.mutual);
-        return;
-      case 'ask-own':
-        tellOwn(desk, from.node);
-        return;
-      case 'offers':
-        takeOffers(desk, from, message.offers, message.expiry);
-        return;
-      case 'declines':
-        for (const { address, term } of message.declines) {
-          const record = desk.table.find(address);
-          if (record?.reserved === term) desk.handOvers.failed(desk, record, from.node);
-        }
-        return;
-      case 'terms':
-        hearTerms(desk, message.terms);
-        return;
-      case 'requests':
-        grantRequests(desk, from, message.requests);
-        return;
-      default:
-        unreachable(message);
-    }
-  }
-
-  /** Undefined: of a process that was replaced, or that nobody told us of. */
-  #current({ node, instance }: Member): Peer | undefined {
-    const peer = this.#desk.peers.get(node);
-    return peer?.instance === instance ? peer : undefined;
   }
 
   #runTimers(): void {
@@ -312,7 +238,7 @@ export class Election {
         rebalance(desk);
         return;
       case 'listen':
-        this.#everythingChanged();
+        desk.everythingChanged();
         return;
       case 'announce':
         desk.announceOwed();

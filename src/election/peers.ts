@@ -36,6 +36,12 @@ export class Peers {
     return this.#peers.get(node);
   }
 
+  /** Undefined: of a process that was replaced, or that nobody told us of. */
+  current({ node, instance }: Member): Peer | undefined {
+    const peer = this.#peers.get(node);
+    return peer?.instance === instance ? peer : undefined;
+  }
+
   living(): readonly Peer[] {
     return [...this.#peers.values()].filter(({ living }) => living);
   }
