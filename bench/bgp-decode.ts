@@ -22,7 +22,7 @@ import {
 } from '../test/bgp/wire/octets.ts';
 
 const RUNS = 7;
-const OCTETS = 16 * 1024 * 1024;
+const OCTETS = 8 * 1024 * 1024;
 /** What a socket gives at once. */
 const CHUNK = 65_536;
 const PROMISED = 200_000;
