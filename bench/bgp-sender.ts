@@ -1,15 +1,16 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { machineTime, ms, systemClock } from '../src/base/clock.ts';
 import { type IpAddress, ipAddress, parseIpAddress } from '../src/base/ip-address.ts';
 import { silentLogger } from '../src/base/logger.ts';
 import { systemRandom } from '../src/base/random.ts';
 import { AdjRibOut } from '../src/bgp/adj-rib-out.ts';
-import { Bgp } from '../src/bgp/driver.ts';
+import { Bgp, type RouteChange } from '../src/bgp/driver.ts';
 import { noLiveness } from '../src/bgp/liveness.ts';
 import type { BgpPeer } from '../src/bgp/peer.ts';
 import { PrefixIndex } from '../src/bgp/prefix-index.ts';
 import type { Route } from '../src/bgp/route.ts';
+import { warmUp } from '../src/bgp/warm-up/driver.ts';
 import { encodeMessage } from '../src/bgp/wire/codec.ts';
 import { HEADER, MARKER, MessageType } from '../src/bgp/wire/constants.ts';
 import { linuxNetwork } from '../src/network/linux.ts';
@@ -19,8 +20,10 @@ import { linuxStreams } from '../src/network/stream-network.ts';
 
 /*
  * One end of bgp-blast.ts, in a process of its own: `clarion` is the product's BGP driver on the kernel's sockets, `blast` a socket
- * that writes what Clarion would have sent, encoded before. Both say on standard output when the session was established
- * (the router's last message before our first UPDATE came) and, told "withdraw", when they began to withdraw every second prefix.
+ * that writes what Clarion would have sent, encoded before. Both say on standard output when a session was established
+ * (the router's last message before our first UPDATE came) and, told "withdraw", when they began to withdraw every second prefix; a
+ * KEEPALIVE is put behind the last withdrawal, so that the router's log shows when it has got there. Told "restore" they want
+ * everything again.
  */
 const OUR_ASN = 64_512;
 const ROUTER_ASN = 64_513;
@@ -43,11 +46,16 @@ const routes = Array.from({ length: Number(count) }, (_, i): Route => {
   // 10.0.0.0/8 has room for 16 million.
   return { prefix: { address: ipAddress('ipv4', BigInt(0x0a00_0000 + i)), length: 32 }, attributes };
 });
-const half = routes.filter((_, i) => i % 2 === 1).map(({ prefix }) => prefix);
+const others = routes.filter((_, i) => i % 2 === 1);
+const half = others.map(({ prefix }) => prefix);
+const keepalive = Buffer.alloc(HEADER, 0xff);
+keepalive.writeUInt16BE(HEADER, MARKER);
+keepalive[MARKER + 2] = MessageType.keepalive;
 
 const tell = (news: SenderNews): void => void process.stdout.write(`${JSON.stringify(news)}\n`);
-const onCommand = (withdraw: () => void): void => {
-  createInterface(process.stdin).on('line', () => {
+const onCommand = (withdraw: () => void, restore: () => void): void => {
+  createInterface(process.stdin).on('line', (line) => {
+    if (line === 'restore') return restore();
     tell({ event: 'withdrawing', at: machineTime() });
     withdraw();
   });
@@ -64,11 +72,16 @@ function clarion(): void {
     random: systemRandom,
     logger: silentLogger,
     liveness: noLiveness,
+    prepare: warmUp,
     onReport: () => {},
   });
   bgp.setRoutes(new Map(sources.map((source) => [source, routes])));
   bgp.setPeers(sources.map(peerFrom));
-  onCommand(() => bgp.changeRoutes(new Map(sources.map((source) => [source, { set: [], remove: half }]))));
+  const change = (one: RouteChange): void => bgp.changeRoutes(new Map(sources.map((source) => [source, one])));
+  onCommand(
+    () => change({ set: [], remove: half }),
+    () => change({ set: others, remove: [] }),
+  );
 }
 
 const peerFrom = (source: string): BgpPeer => ({
@@ -118,8 +131,8 @@ const watched = (streams: StreamNetwork): StreamNetwork => ({
     };
     const made = streams.connect(options, watching);
     if (made.ok)
-      watchWrites(made.value, (parts) => {
-        if (told || !parts.some((part) => part[MARKER + 2] === MessageType.update)) return;
+      watchWrites(made.value, () => {
+        if (told) return;
         told = true;
         tell({ event: 'established', at: heard });
       });
@@ -127,11 +140,21 @@ const watched = (streams: StreamNetwork): StreamNetwork => ({
   },
 });
 
-function watchWrites(stream: Stream, look: (parts: readonly Uint8Array[]) => void): void {
+function watchWrites(stream: Stream, updating: () => void): void {
   const write = stream.write.bind(stream);
+  let withdrawn = 0;
   stream.write = (parts) => {
-    const kept = write(parts);
-    look(parts);
+    let kept = write(parts);
+    for (const part of parts) {
+      if (part[MARKER + 2] !== MessageType.update) continue;
+      updating();
+      // Octets of withdrawn routes: five each.
+      withdrawn += (part[HEADER]! * 256 + part[HEADER + 1]!) / 5;
+    }
+    if (withdrawn === half.length) {
+      withdrawn = 0;
+      kept = write([keepalive]);
+    }
     return kept;
   };
 }
@@ -155,7 +178,7 @@ function blast(): void {
   });
   const announcements = taken();
   rib.change([], half);
-  const withdrawals = taken();
+  const withdrawals = Buffer.concat([taken(), keepalive]);
   const open = encodeMessage(
     {
       kind: 'open',
@@ -175,13 +198,11 @@ function blast(): void {
       peerType: 'external',
     },
   );
-  const keepalive = Buffer.alloc(HEADER, 0xff);
-  keepalive.writeUInt16BE(HEADER, MARKER);
-  keepalive[MARKER + 2] = MessageType.keepalive;
+  let socket: Socket;
   const attempt = (): void => {
     let established = false;
     let open_ = false;
-    const socket = connect({ host: router, port: 179, localAddress: sources[0]!, noDelay: true });
+    socket = connect({ host: router, port: 179, localAddress: sources[0]!, noDelay: true });
     socket.on('connect', () => socket.write(open));
     socket.on('data', (bytes) => {
       const at = machineTime();
@@ -198,9 +219,12 @@ function blast(): void {
       }
     });
     socket.on('error', () => {});
-    socket.on('close', () => !established && setTimeout(attempt, 100));
-    onCommand(() => socket.write(withdrawals));
+    socket.on('close', () => setTimeout(attempt, 100));
   };
+  onCommand(
+    () => socket.write(withdrawals),
+    () => {},
+  );
   attempt();
 }
 

@@ -32,12 +32,16 @@ export class BirdAsker {
   async until(protocol: string, imported: number): Promise<number> {
     const end = machineTime() + 60_000;
     for (;;) {
-      this.#socket.write(`show protocols all ${protocol}\n`);
-      const text = await this.#answer();
+      const found = await this.imported(protocol);
       const now = machineTime();
-      if (Number(/(\d+) imported/.exec(text)?.[1]) === imported) return now;
-      if (now > end) throw new Error(`BIRD has not imported ${imported}: ${text}`);
+      if (found === imported) return now;
+      if (now > end) throw new Error(`BIRD has imported ${found}, not ${imported}`);
     }
+  }
+
+  async imported(protocol: string): Promise<number> {
+    this.#socket.write(`show protocols all ${protocol}\n`);
+    return Number(/(\d+) imported/.exec(await this.#answer())?.[1]);
   }
 
   close(): void {

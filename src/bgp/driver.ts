@@ -12,7 +12,6 @@ import type { Route } from './route.ts';
 import { SessionDriver } from './session/driver.ts';
 import type { SessionReport } from './session-report.ts';
 import { RouterSearch } from './unnumbered/driver.ts';
-import { WarmUp } from './warm-up/driver.ts';
 
 export interface BgpOptions {
   readonly streams: StreamNetwork;
@@ -29,6 +28,8 @@ export interface BgpOptions {
    * that it announced were served all the time. Undefined: a fresh start.
    */
   readonly restart?: { readonly forwarding: boolean } | undefined;
+  /** Done once before the first session is started, which is when it calls back; best warm-up/driver.ts. */
+  readonly prepare?: ((done: () => void) => Timer) | undefined;
   /** Sessions whose state, last error, BFD or listener changed; not for every counter. Within a turn of the event loop once. */
   readonly onReport: (changed: readonly SessionReport[]) => void;
 }
@@ -75,7 +76,8 @@ export class Bgp {
   /** Only the peers of the first list were there before the restart. */
   #restart: BgpOptions['restart'];
   #report: Timer | undefined;
-  #warmUp: WarmUp | undefined;
+  #preparation: Timer | undefined;
+  #prepared = false;
   #stopped = false;
 
   constructor(options: BgpOptions) {
@@ -109,8 +111,7 @@ export class Bgp {
       this.#search(peer);
     }
     this.#expect();
-    for (const session of this.#sessions.values()) session.start();
-    if (peers.length > 0) this.#warmUp ??= new WarmUp();
+    this.#start();
     this.#restart = undefined;
   }
 
@@ -158,12 +159,25 @@ export class Bgp {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listeners.stop();
-    this.#warmUp?.stop();
+    this.#preparation?.stop();
     for (const search of this.#searches.values()) search.stop();
     await Promise.all([...this.#sessions.values()].map((session) => session.stop(kind, communication)));
     this.#interfaces?.close();
     this.#report?.stop();
     this.#flush();
+  }
+
+  /** With the first peers not before what has to be prepared is. */
+  #start(): void {
+    const { prepare } = this.#options;
+    if (!this.#prepared && prepare !== undefined && this.#sessions.size > 0) {
+      this.#preparation ??= prepare(() => {
+        this.#prepared = true;
+        this.#start();
+      });
+      return;
+    }
+    for (const session of this.#sessions.values()) session.start();
   }
 
   #add(peer: BgpPeer): void {

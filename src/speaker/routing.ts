@@ -8,6 +8,7 @@ import type { BfdSessionReport } from '../bfd/session-report.ts';
 import { Bgp, type StopKind } from '../bgp/driver.ts';
 import { PeerRoutes } from '../bgp/peer-routes.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
+import { warmUp } from '../bgp/warm-up/driver.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -60,7 +61,7 @@ export class Routing {
     const { node, tellBfd, wireDone, changed } = deps;
     this.#bfd = new BfdLiveness(tellBfd, wireDone);
     this.#routes = new PeerRoutes(node);
-    this.#bgp = new Bgp({ ...deps, liveness: this.#bfd, onReport: changed });
+    this.#bgp = new Bgp({ ...deps, liveness: this.#bfd, prepare: warmUp, onReport: changed });
   }
 
   update(input: RoutingInput): void {
