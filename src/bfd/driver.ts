@@ -46,6 +46,8 @@ const RETRY = seconds(5);
 const LOG_INTERVAL = seconds(60);
 /** Later than the time slices of busy processes: we did not run. */
 const STALL = ms(20);
+/** Of many sessions something is due all the time: what is due so soon after the last time waits, and is done together. */
+const TOGETHER = ms(2);
 
 /** The BFD sessions of this node: sockets, one timer of the clock, logs. Every event of a session passes `#step`. */
 export class Bfd {
@@ -64,6 +66,7 @@ export class Bfd {
   #interfaces: ReadonlyMap<number, NetworkInterface> = new Map();
   #wake: { readonly timer: Timer; readonly due: Milliseconds } | undefined;
   #retry: Timer | undefined;
+  #lastWoke = ms(0);
   #draining = false;
   #stopped = false;
 
@@ -237,11 +240,14 @@ export class Bfd {
     const before = live.state;
     const { session, effects } = step(live.session, { ...event, now: this.#options.clock.now() }, live.config);
     live.session = session;
-    for (const effect of effects) this.#perform(live, effect);
+    let agreed = false;
+    for (const effect of effects) {
+      this.#perform(live, effect);
+      agreed ||= effect.kind === 'agreed';
+    }
     const changed = live.state !== before;
     if (changed) this.#changed(live, before);
-    if (!live.leaving && (changed || effects.some(({ kind }) => kind === 'agreed')))
-      this.#options.onReport([live.report()]);
+    if (!live.leaving && (changed || agreed)) this.#options.onReport([live.report()]);
   }
 
   #perform(live: LiveSession, effect: SessionEffect): void {
@@ -300,13 +306,15 @@ export class Bfd {
     if (this.#wake !== undefined && this.#wake.due <= due) return;
     this.#wake?.timer.stop();
     // Whole milliseconds: the clock would wake us for the fraction before, in vain.
-    const after = ms(Math.max(0, Math.ceil(due - this.#options.clock.now())));
+    const now = this.#options.clock.now();
+    const after = ms(Math.ceil(Math.max(0, due - now, this.#lastWoke + TOGETHER - now)));
     this.#wake = { due, timer: this.#options.clock.startTimer('bfd', after, () => this.#woke(due)) };
   }
 
   #woke(due: Milliseconds): void {
     this.#wake = undefined;
-    const stalled = ms(Math.max(0, this.#options.clock.now() - due));
+    this.#lastWoke = this.#options.clock.now();
+    const stalled = ms(Math.max(0, this.#lastWoke - due));
     if (stalled > STALL) this.#counters.stalls++;
     this.#draining = true;
     // What has arrived before a timer was due counts before it.

@@ -13,7 +13,7 @@ import {
 import { type Draft, type Session, UNKNOWN_REMOTE } from './session.ts';
 import type { BfdSessionConfig } from './session-config.ts';
 import { moveTimers } from './timers.ts';
-import { type Occasion, send } from './transmission.ts';
+import { type Occasion, saysSame, send } from './transmission.ts';
 import { Diagnostic, type SessionState } from './wire/constants.ts';
 import type { ControlPacket } from './wire/control-packet.ts';
 
@@ -43,12 +43,13 @@ export function step(session: Session, event: SessionEvent, config: BfdSessionCo
   const occasion = take(draft, event, config);
   draft.echo = nextEcho(draft, config);
   draft.intervals = renegotiated(draft, config.timing);
-  const effects: SessionEffect[] =
-    draft.state === session.state ? [] : [{ kind: 'state-changed', from: session.state }];
-  effects.push(...send(draft, config, event.now, occasion));
+  const effects: SessionEffect[] = [];
+  if (draft.state !== session.state) effects.push({ kind: 'state-changed', from: session.state });
+  const idle = event.kind === 'received' && occasion === 'none' && saysSame(session, draft);
+  if (!idle) send(draft, config, event.now, occasion, effects);
   if (event.kind === 'timer-fired' && event.timer === 'echo-transmit' && draft.echo.phase !== 'off')
     effects.push({ kind: 'transmit-echo' });
-  effects.push(...moveTimers(session, draft, config, event));
+  moveTimers(session, draft, config, event, effects);
   if (agreesElse(session, draft)) effects.push({ kind: 'agreed' });
   return { session: draft, effects };
 }

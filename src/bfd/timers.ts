@@ -16,15 +16,14 @@ export function moveTimers(
   draft: Draft,
   config: BfdSessionConfig,
   event: SessionEvent,
-): SessionEffect[] {
+  effects: SessionEffect[],
+): void {
   const fired = event.kind === 'timer-fired' ? event.timer : undefined;
-  return [
-    ...moveTransmit(before, draft, config, event.now, fired),
-    ...moveDeadline('detection', before.detectionDue, detectionDueOf(draft), fired, (due) => {
-      draft.detectionDue = due;
-    }),
-    ...moveEcho(before, draft, config, event.now, fired),
-  ];
+  moveTransmit(before, draft, config, event.now, fired, effects);
+  draft.detectionDue = detectionDueOf(draft);
+  moveDeadline('detection', before.detectionDue, draft.detectionDue, fired, effects);
+  if (before.echo.phase !== 'off' || draft.echo.phase !== 'off')
+    moveEcho(before, draft, config, event.now, fired, effects);
 }
 
 function moveTransmit(
@@ -33,39 +32,42 @@ function moveTransmit(
   config: BfdSessionConfig,
   now: Milliseconds,
   fired: SessionTimer | undefined,
-): SessionEffect[] {
+  effects: SessionEffect[],
+): void {
   const { intervals, remote } = draft;
-  const { detectMultiplier } = config.timing;
   const periodic = mayStart(draft, config) && !isSilenced(draft);
   const interval = periodic ? transmitIntervalOf(intervals.transmitMinTxUs, remote.minRxUs) : undefined;
   draft.transmitInterval = interval;
-  if (interval === undefined)
-    return before.transmitInterval === undefined ? [] : [{ kind: 'stop-timer', timer: 'transmit' }];
-  if (interval === before.transmitInterval && draft.lastSent === before.lastSent && fired !== 'transmit') return [];
-  return [{ kind: 'start-timer', timer: 'transmit', ...jittered(draft.lastSent ?? now, interval, detectMultiplier) }];
+  if (interval === undefined) {
+    if (before.transmitInterval !== undefined) effects.push({ kind: 'stop-timer', timer: 'transmit' });
+    return;
+  }
+  if (interval === before.transmitInterval && draft.lastSent === before.lastSent && fired !== 'transmit') return;
+  const { earliest, latest } = jittered(draft.lastSent ?? now, interval, config.timing.detectMultiplier);
+  effects.push({ kind: 'start-timer', timer: 'transmit', earliest, latest });
 }
 
-const detectionDueOf = (draft: Session): Milliseconds | undefined => {
+function detectionDueOf(draft: Session): Milliseconds | undefined {
   if (draft.lastReceived === undefined) return undefined;
   return draft.grace ? draft.detectionDue : ms(draft.lastReceived + detectionTimeOf(draft));
-};
+}
 
 function moveEcho(
   before: Session,
   draft: Draft,
-  config: BfdSessionConfig,
+  { timing }: BfdSessionConfig,
   now: Milliseconds,
   fired: SessionTimer | undefined,
-): SessionEffect[] {
-  const { timing } = config;
-  const deadline = moveDeadline('echo-detection', echoDeadline(before, timing), echoDeadline(draft, timing), fired);
-  if (draft.echo.phase === 'off')
-    return before.echo.phase === 'off' ? deadline : [{ kind: 'stop-timer', timer: 'echo-transmit' }, ...deadline];
-  if (before.echo.phase === 'off')
-    return [{ kind: 'start-timer', timer: 'echo-transmit', earliest: now, latest: now }, ...deadline];
-  if (fired !== 'echo-transmit') return deadline;
-  const range = jittered(now, echoIntervalOf(draft, timing), timing.detectMultiplier);
-  return [{ kind: 'start-timer', timer: 'echo-transmit', ...range }, ...deadline];
+  effects: SessionEffect[],
+): void {
+  moveDeadline('echo-detection', echoDeadline(before, timing), echoDeadline(draft, timing), fired, effects);
+  if (draft.echo.phase === 'off') effects.push({ kind: 'stop-timer', timer: 'echo-transmit' });
+  else if (before.echo.phase === 'off')
+    effects.push({ kind: 'start-timer', timer: 'echo-transmit', earliest: now, latest: now });
+  else if (fired === 'echo-transmit') {
+    const range = jittered(now, echoIntervalOf(draft, timing), timing.detectMultiplier);
+    effects.push({ kind: 'start-timer', timer: 'echo-transmit', ...range });
+  }
 }
 
 function moveDeadline(
@@ -73,10 +75,9 @@ function moveDeadline(
   before: Milliseconds | undefined,
   due: Milliseconds | undefined,
   fired: SessionTimer | undefined,
-  keep: (due: Milliseconds | undefined) => void = () => {},
-): SessionEffect[] {
-  keep(due);
-  if (due === before && fired !== timer) return [];
-  if (due === undefined) return fired === timer ? [] : [{ kind: 'stop-timer', timer }];
-  return [{ kind: 'start-timer', timer, earliest: due, latest: due }];
+  effects: SessionEffect[],
+): void {
+  if (due === before && fired !== timer) return;
+  if (due !== undefined) effects.push({ kind: 'start-timer', timer, earliest: due, latest: due });
+  else if (fired !== timer) effects.push({ kind: 'stop-timer', timer });
 }

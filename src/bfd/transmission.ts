@@ -10,19 +10,29 @@ import type { ControlPacket } from './wire/control-packet.ts';
 /** `due`: the periodic one; `final`: the answer to a poll. */
 export type Occasion = 'none' | 'due' | 'final';
 
+/** Of nearly every packet that is received: it changes nothing of what we would say. */
+export const saysSame = (before: Session, after: Session): boolean =>
+  before.state === after.state &&
+  before.intervals === after.intervals &&
+  before.remote.discriminator === after.remote.discriminator;
+
 /** RFC 5880 §6.8.7: when due, as answer to a poll, and at once when it says something else than the last one. */
-export function send(draft: Draft, config: BfdSessionConfig, now: Milliseconds, occasion: Occasion): SessionEffect[] {
-  const effects: SessionEffect[] = [];
+export function send(
+  draft: Draft,
+  config: BfdSessionConfig,
+  now: Milliseconds,
+  occasion: Occasion,
+  effects: SessionEffect[],
+): void {
   const packet = packetOf(draft, config);
   if (occasion === 'final') effects.push({ kind: 'transmit', packet: { ...packet, poll: false, final: true } });
   const { told } = draft;
   const news = told === undefined || saysElse(told, packet) || (packet.poll && !told.poll);
-  if (!mayStart(draft, config) || !(news || occasion === 'due')) return effects;
+  if (!mayStart(draft, config) || !(news || occasion === 'due')) return;
   // A Final tells the news as well; but it cannot poll.
   if (occasion !== 'final' || packet.poll) effects.push({ kind: 'transmit', packet });
   draft.told = packet;
   draft.lastSent = now;
-  return effects;
 }
 
 /** RFC 5880 §6.1: in the passive role the neighbour has the first word. */
