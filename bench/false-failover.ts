@@ -87,7 +87,9 @@ async function holders(cluster: Cluster): Promise<ReadonlyMap<string, string | u
   return new Map(addresses.map(({ address, holder }) => [address, holder]));
 }
 
-const isFrom = (node: string | undefined, mac: string): boolean => node !== undefined && nodeAt(mac) === node;
+function isFrom(node: string | undefined, mac: string): boolean {
+  return node !== undefined && nodeAt(mac) === node;
+}
 
 /** Of all three together. */
 async function counted(cluster: Cluster): Promise<Readonly<Record<'suspicions' | 'pauses' | 'sent', number>>> {
