@@ -32,7 +32,11 @@ export function connectFailure(peer: BgpPeer, where: string, { code, message }: 
       return `${at} does not answer: ${causes.join(', or ')}`;
     }
     case 'EHOSTUNREACH':
-      return `${at} cannot be reached: nobody answers for its address on the link, or the network says it is unreachable`;
+      return `${at} cannot be reached: nobody answers for its address on the link, ${
+        reach.kind === 'direct'
+          ? 'or it is behind another router (ebgpMultiHop)'
+          : 'or the network says it is unreachable'
+      }`;
     case 'ENETUNREACH':
       return `${at} cannot be reached: this node has no route there`;
     case 'EADDRNOTAVAIL':

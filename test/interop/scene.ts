@@ -226,6 +226,17 @@ export class Interop {
     return router;
   }
 
+  /** With all routers at once: for what takes its time. */
+  async allSessions(theirs: Partial<RouterNeighbour>, announce: readonly Route[]): Promise<Map<RouterKind, Router>> {
+    await this.end();
+    const all = await Promise.all(kinds.map(async (kind) => [kind, await this.router(kind, theirs)] as const));
+    this.start();
+    this.bgp.setPeers(kinds.map((kind) => this.peer(kind)));
+    this.bgp.setRoutes(new Map(kinds.map((kind) => [kind, announce])));
+    for (const kind of kinds) await this.established(kind);
+    return new Map(all);
+  }
+
   report(kind: string): SessionReport {
     const report = this.bgp.reports().find(({ name }) => name === kind);
     if (report === undefined) throw new Error(`no session ${kind}`);

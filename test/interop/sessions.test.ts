@@ -69,6 +69,17 @@ describe.skipIf(!privateTree.inside)(`sessions with real routers${skipNote}${abs
     { what: 'any external AS', ours: () => ({ session: { peerAsn: 'external' } }) },
   ];
 
+  test('timers: the shorter hold time counts, and KEEPALIVEs keep it alive', async () => {
+    await scene.allSessions({ holdTime: HOLD, keepaliveTime: 1 }, []);
+    await pause(HOLD * 1000 + 500);
+    for (const kind of kinds)
+      expect(scene.report(kind)).toMatchObject({
+        state: 'established',
+        flaps: 0,
+        negotiated: { holdTime: HOLD * 1000, keepaliveTime: 1000 },
+      });
+  });
+
   describe.each(kinds)('%s', (kind) => {
     test.each(cases)('$what', async ({ ours, theirs = {}, asPath, localPref }) => {
       const neighbour = { ...theirs };
@@ -89,13 +100,6 @@ describe.skipIf(!privateTree.inside)(`sessions with real routers${skipNote}${abs
           { family: 'ipv6', sent: 1, pending: 0 },
         ],
       });
-    });
-
-    test('timers: the shorter hold time counts, and KEEPALIVEs keep it alive', async () => {
-      await scene.session(kind, {}, { holdTime: HOLD, keepaliveTime: 1 });
-      expect(scene.report(kind).negotiated).toMatchObject({ holdTime: HOLD * 1000, keepaliveTime: 1000 });
-      await pause(HOLD * 1000 + 500);
-      expect(scene.report(kind)).toMatchObject({ state: 'established', flaps: 0 });
     });
 
     test('a wrong password: no session, and the report names it among the causes', async () => {

@@ -53,7 +53,7 @@ export class Transport {
   configure(peer: BgpPeer): NetworkError | undefined {
     const before = this.#peer.transport;
     this.#peer = peer;
-    this.#remote = this.#fixedRemote() ?? (before.remote.kind === 'interface' ? this.#remote : undefined);
+    this.#remote = this.#fixedRemote() ?? this.#foundOn(before.remote);
     const { passwords } = peer.transport;
     let refused: NetworkError | undefined;
     if (before.passwords.join('\0') !== passwords.join('\0'))
@@ -107,6 +107,14 @@ export class Transport {
   #fixedRemote(): SocketEndpoint | undefined {
     const { remote, port } = this.#peer.transport;
     return remote.kind === 'address' ? { address: remote.address, port } : undefined;
+  }
+
+  /** What was found stays good while it is the same interface. */
+  #foundOn(before: BgpPeer['transport']['remote']): SocketEndpoint | undefined {
+    const { remote, port } = this.#peer.transport;
+    if (remote.kind !== 'interface' || before.kind !== 'interface' || remote.interface !== before.interface)
+      return undefined;
+    return this.#remote && { ...this.#remote, port };
   }
 
   #add(id: ConnectionId, accepted: boolean): Connection {
