@@ -1,4 +1,4 @@
-import { type IpAddress, sameIpAddress } from '../base/ip-address.ts';
+import { sameIpAddress } from '../base/ip-address.ts';
 import type { Liveness, LivenessState, LivenessTarget, LivenessWatch } from './liveness.ts';
 
 export interface LivenessGuardOptions {
@@ -24,11 +24,15 @@ export class LivenessGuard {
     return this.#state;
   }
 
+  /** Another profile for the same path is another wish for the session that there is, and no reason to end it. */
   watch(target: LivenessTarget): void {
-    if (this.#target !== undefined && sameTarget(this.#target, target)) return;
-    this.close();
+    const before = { target: this.#target, watch: this.#watch };
+    const isSamePath = before.target !== undefined && samePath(before.target, target);
+    if (isSamePath && JSON.stringify(before.target?.profile) === JSON.stringify(target.profile)) return;
+    if (!isSamePath) this.close();
     this.#target = target;
     this.#watch = this.#options.liveness.watch(target, (state) => this.#changed(target, state));
+    if (isSamePath) before.watch?.close();
   }
 
   async adminDown(): Promise<void> {
@@ -52,13 +56,8 @@ export class LivenessGuard {
   }
 }
 
-function sameTarget(a: LivenessTarget, b: LivenessTarget): boolean {
-  const same = (one: IpAddress, other: IpAddress): boolean => sameIpAddress(one, other);
-  return (
-    same(a.remote, b.remote) &&
-    same(a.local, b.local) &&
-    a.interface === b.interface &&
-    a.multihop === b.multihop &&
-    JSON.stringify(a.profile) === JSON.stringify(b.profile)
-  );
-}
+const samePath = (a: LivenessTarget, b: LivenessTarget): boolean =>
+  sameIpAddress(a.remote, b.remote) &&
+  sameIpAddress(a.local, b.local) &&
+  a.interface === b.interface &&
+  a.multihop === b.multihop;

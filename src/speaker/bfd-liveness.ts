@@ -5,10 +5,10 @@ import type { Liveness, LivenessState, LivenessTarget, LivenessWatch } from '../
 
 /**
  * BGP's question whether a router lives, answered by BFD in the wire thread. Only lists of sessions go there and only reports
- * come back; who watches what is known here alone. Of two peers that watch one path the profile of the first counts.
+ * come back; who watches what is known here alone. Of two peers that watch one path the profile of the last one counts.
  */
 interface Watched {
-  readonly config: BfdSessionConfig;
+  config: BfdSessionConfig;
   readonly listeners: Set<(state: LivenessState) => void>;
   adminDown: boolean;
 }
@@ -27,11 +27,17 @@ export class BfdLiveness implements Liveness {
 
   watch(target: LivenessTarget, changed: (state: LivenessState) => void): LivenessWatch {
     const key = keyOf(target);
-    const known = this.#watched.get(key);
-    const watched = known ?? { config: configOf(key, target), listeners: new Set(), adminDown: false };
+    const config = configOf(key, target);
+    const watched = this.#watched.get(key) ?? { config, listeners: new Set(), adminDown: false };
+    watched.config = config;
     watched.listeners.add(changed);
     this.#watched.set(key, watched);
-    if (known === undefined) this.#tell();
+    this.#tell();
+    const known = this.#reports.get(key);
+    if (known !== undefined)
+      void Promise.resolve().then(() => {
+        if (watched.listeners.has(changed)) changed({ kind: known.state, reason: known.reason });
+      });
     return {
       adminDown: () => {
         watched.adminDown = true;
@@ -76,6 +82,9 @@ function configOf(
 ): BfdSessionConfig {
   const { name: _name, authentication, ...timing } = profile;
   const password = authentication?.key;
+  // To run without would be to believe anybody; bgp-peers.ts refuses the peer where the Secret cannot be read.
+  if (authentication !== undefined && password === undefined)
+    throw new RangeError('the key of a BFD profile was not read');
   return {
     key,
     remote,

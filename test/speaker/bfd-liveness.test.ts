@@ -87,13 +87,26 @@ test('two that watch one path are one session, which ends with the second', () =
   const first = liveness.watch(target('192.0.2.1'), () => {});
   const second = liveness.watch(target('192.0.2.1'), () => {});
   liveness.watch(target('192.0.2.2'), () => {});
-  expect(told.map(({ length }) => length)).toEqual([1, 2]);
+  expect(told.map(({ length }) => length)).toEqual([1, 1, 2]);
   first.close();
   first.close();
   expect(last()).toHaveLength(2);
   second.close();
   expect(last()).toHaveLength(1);
   expect(liveness.reports()).toEqual([]);
+});
+
+test('another profile for the same path changes the session that there is; who comes later hears how it stands', async () => {
+  const { liveness, last, states } = wired();
+  const first = liveness.watch(target('192.0.2.1'), () => {});
+  liveness.reported([said(last()[0]!, 'up')]);
+  liveness.watch({ ...target('192.0.2.1'), profile: { ...PROFILE, detectMultiplier: 5 } }, (state) =>
+    states.push(state),
+  );
+  first.close();
+  expect(last()).toMatchObject([{ timing: { detectMultiplier: 5 } }]);
+  await Promise.resolve();
+  expect(states).toEqual([{ kind: 'up', reason: undefined }]);
 });
 
 test('AdminDown is told, and awaited until the wire thread has done it', async () => {
