@@ -26,7 +26,7 @@ const ROUTERS = [
     name: 'BIRD 2',
     kind: 'bird',
     prefix: 'rcpb',
-    async start(scene: Scene): Promise<void> {
+    start: async (scene: Scene): Promise<void> => {
       mkdirSync('/run/recipe-bird', { recursive: true });
       writeFileSync('/run/recipe-bird/bird.conf', recipe('## BIRD 2'));
       scene.lab.spawn('tor', 'bird -f -c /run/recipe-bird/bird.conf -s /run/recipe-bird/ctl'.split(' '));
@@ -39,7 +39,7 @@ const ROUTERS = [
     kind: 'frr',
     prefix: 'rcpf',
     /** Whatever it is started with, the recipe is added to it line by line, as an operator does. */
-    async start(scene: Scene): Promise<void> {
+    start: async (scene: Scene): Promise<void> => {
       const nobody = { address: '192.0.2.250', asn: 64599, bfd: { interval: ms(300), multiplier: 3 } };
       await startRouter('frr', scene.lab, 'tor', { asn: 64500, routerId: '192.0.2.1', neighbours: [nobody] });
       mkdirSync('/run/recipe-frr', { recursive: true });
