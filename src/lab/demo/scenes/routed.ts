@@ -63,7 +63,7 @@ async function announce(tale: Tale, kind: RouterKind): Promise<Router> {
     if (!ok) throw stepFailed(`remote asked for http://${ROUTED}/ and got: ${text}`);
     answers.set(text, (answers.get(text) ?? 0) + 1);
   }
-  const shares = [...answers].sort().map(([text, count]) => `"${text}" ${count} times`);
+  const shares = [...answers.keys()].sort().map((text) => `"${text}" ${answers.get(text)} times`);
   progress.line('remote', `${REQUESTS} requests by the router: ${shares.join(', ')}`);
   return router;
 }
