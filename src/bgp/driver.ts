@@ -41,8 +41,8 @@ export interface BgpOptions {
  */
 export type StopKind = 'for-good' | 'keep-routes';
 
-/** So many withdrawals are found and handed to the socket before the next ones are looked for. */
-const REMOVED_AT_ONCE = 16_384;
+/** So many withdrawals are found and handed to the socket before the next ones are looked for: host routes for four messages. */
+const REMOVED_AT_ONCE = 3256;
 
 /** What is different in the routes for one peer. No prefix is in both lists. */
 export interface RouteChange {

@@ -10,7 +10,7 @@ export interface RouteFeedOptions {
 }
 
 /** Handed to the socket at once; what it does not take waits, and nothing more is built until it has. */
-const PORTION = 65_536;
+const PORTION = 16_384;
 /** Then the other sessions, and everything else in this thread, have their turn. */
 const SLICE = ms(5);
 

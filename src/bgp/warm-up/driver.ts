@@ -4,9 +4,9 @@ import { AdjRibOut } from '../adj-rib-out.ts';
 import { PrefixIndex } from '../prefix-index.ts';
 import type { Route } from '../route.ts';
 
-/** Until V8 calls all of it hot; each round takes a millisecond or two, and others have their turn between them. */
-const ROUNDS = 12;
-const PREFIXES = 600;
+/** Until V8 calls all of it hot, with more than one message in each; others have their turn between the rounds, of some milliseconds. */
+const ROUNDS = 8;
+const PREFIXES = 1000;
 
 /**
  * The first withdrawal of a process matters as much as its thousandth, and code that has never run takes ten times as long. So
