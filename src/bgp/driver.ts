@@ -91,8 +91,13 @@ export class Bgp {
       changed: () => this.#tellListeners(),
     });
     const watch = network.watchInterfaces(() => this.#interfacesChanged());
-    if (watch.ok) this.#interfaces = watch.value;
-    else logger.error('BGP does not see the interfaces: IPv6 next hops may be missing', { why: watch.error.message });
+    if (!watch.ok) {
+      logger.error('BGP does not see the interfaces: IPv6 next hops may be missing', { why: watch.error.message });
+      return;
+    }
+    this.#interfaces = watch.value;
+    // The table is made when it is asked for first, which is not to be when a session has come up.
+    this.#interfaces.list();
   }
 
   /**
