@@ -26,6 +26,8 @@ const BAD = {
 const QUESTIONS = 300;
 const INTERVAL_US = 2000;
 
+const addressOf = (number: number): string => FIRST4.replace(/\.0\.0$/, `.${number >> 8}.${number & 255}`);
+
 interface Round {
   readonly withdrawal: readonly number[];
   /** Microseconds. */
@@ -72,12 +74,12 @@ await runBench(
         if (number + EVENTS > SERVICES) number = 0;
         if (round > 0) rounds[kind].push(took);
       }
-    const reset = await standalone.metrics();
+    const metrics = await standalone.metrics();
     judge(bench, 'endpoint gone -> withdrawal', rounds, ({ withdrawal }) => withdrawal, milliseconds);
     judge(bench, 'who-has -> answer', rounds, ({ answer }) => answer, us);
     const lost = [...rounds.alone, ...rounds.beside].reduce((sum, one) => sum + one.lost, 0);
     bench.demand('requests lost', String(lost), '0', lost === 0);
-    const flaps = reset('clarion_bgp_flaps_total', 'peer="good"');
+    const flaps = metrics('clarion_bgp_flaps_total', 'peer="good"');
     bench.demand('sessions of the good router lost', String(flaps), '0', flaps === 0);
     await standalone.stop();
   },
@@ -95,7 +97,7 @@ async function established(standalone: Standalone, count: number): Promise<void>
 /** Endpoints go and come back while a neighbour asks for an address that stays. */
 async function measure(bench: Bench, folder: string, heard: Feed<RouterNews>, first: number): Promise<Round> {
   const asked = bench.lab.run('client', [
-    ...[tool('requester'), 'arp', 'eth0', `${addressOf(SERVICES - 1)}`],
+    ...[tool('requester'), 'arp', 'eth0', addressOf(SERVICES - 1)],
     ...[String(QUESTIONS), String(INTERVAL_US)],
   ]);
   const answers = JSON.parse(await asked) as { readonly lost: number; readonly us: readonly number[] };
@@ -126,15 +128,17 @@ function judge(
   of: (round: Round) => readonly number[],
   show: (value: number) => string,
 ): void {
-  for (const [name, share, atMost] of [
-    ['p50', 0.5, 1.15],
-    ['p99', 0.99, 1.5],
-  ] as const) {
-    const ratios = beside.map((round, i) => percentile(of(round), share) / percentile(of(alone[i]!), share));
-    bench.judge(`${words}, ${name}: beside bad routers / alone`, median(ratios), atMost, times, ratios);
-    const all = (rounds: readonly Round[]): string => show(percentile(rounds.flatMap(of), share));
-    bench.table([[`${words}, ${name}`, `alone ${all(alone)}`, `beside bad routers ${all(beside)}`]]);
-  }
+  const ratios = (share: number): number[] =>
+    beside.map((round, i) => percentile(of(round), share) / percentile(of(alone[i]!), share));
+  const pooled = (rounds: readonly Round[], share: number): number => percentile(rounds.flatMap(of), share);
+  bench.judge(`${words}, p50: beside bad routers / alone`, median(ratios(0.5)), 1.15, times, ratios(0.5));
+  // A round is too short for a p99 of its own, so it is that of all of them.
+  const p99 = pooled(beside, 0.99) / pooled(alone, 0.99);
+  bench.judge(`${words}, p99: beside bad routers / alone`, p99, 1.5, times, ratios(0.99));
+  for (const [name, rounds] of [
+    ['alone', alone],
+    ['beside bad routers', beside],
+  ] as const)
+    bench.table([[words, name, ...[0.5, 0.9, 0.99, 1].map((share) => show(pooled(rounds, share))), '(p50, p90, p99, max)']]);
 }
-
-const addressOf = (number: number): string => FIRST4.replace(/\.0\.0$/, `.${number >> 8}.${number & 255}`);
+}
