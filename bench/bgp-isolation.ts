@@ -139,6 +139,7 @@ function judge(
     ['alone', alone],
     ['beside bad routers', beside],
   ] as const)
-    bench.table([[words, name, ...[0.5, 0.9, 0.99, 1].map((share) => show(pooled(rounds, share))), '(p50, p90, p99, max)']]);
-}
+    bench.table([
+      [words, name, ...[0.5, 0.9, 0.99, 1].map((share) => show(pooled(rounds, share))), '(p50, p90, p99, max)'],
+    ]);
 }
