@@ -169,7 +169,8 @@ export class Desk {
   /** By timer: what was too early before. */
   announceOwed(): void {
     for (const record of [...this.#owed]) {
-      if (record.duty === 'hold') this.announceAgain(record);
+      // Who takes over announces before we hear of it: that must stand.
+      if (record.duty === 'hold' && record.handOver === undefined) this.announceAgain(record);
       else this.#owed.delete(record);
     }
   }
