@@ -308,10 +308,11 @@ export class SessionDriver {
     connection.context = { as4, extendedMessage, extendedNextHop, peerType, addPath: { ipv4: false, ipv6: false } };
     const outbound = this.#outbound(connection, negotiated);
     this.#up = { connection, negotiated, outbound, dropped: { ipv4: 0, ipv6: 0 } };
+    // Before anything else: traffic waits for it.
+    this.#feed.open(connection, outbound);
     const facts = { peer: this.name, remote: this.#transport.where, asn: peerAsn, families, holdTimeMs: holdTime };
     this.#options.logger.info('BGP session up', facts);
     this.#watch();
-    this.#feed.open(connection, outbound);
     this.#options.changed();
   }
 
