@@ -124,6 +124,7 @@ function frrConfig(config: RouterConfig): string {
 
 const nameOf = ({ address, interface: link }: RouterNeighbour): string => link ?? address;
 
+/** Without `exit`: to the daemons that do not know `bfd` it would be the end of the whole configuration. */
 function bfdProfile({ bfd }: RouterNeighbour, index: number): string[] {
   if (bfd === undefined) return [];
   return [
@@ -132,8 +133,6 @@ function bfdProfile({ bfd }: RouterNeighbour, index: number): string[] {
     `  receive-interval ${bfd.interval}`,
     `  transmit-interval ${bfd.interval}`,
     `  detect-multiplier ${bfd.multiplier}`,
-    ' exit',
-    'exit',
   ];
 }
 
