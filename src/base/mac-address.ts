@@ -23,5 +23,7 @@ export function macAddressFromBytes(bytes: Uint8Array, offset = 0): MacAddress {
 }
 
 export function macAddressToBytes(mac: MacAddress): Uint8Array {
-  return Uint8Array.from(mac.split(':'), (octet) => Number.parseInt(octet, 16));
+  const bytes = new Uint8Array(6);
+  for (let i = 0; i < 6; i++) bytes[i] = Number.parseInt(mac.slice(3 * i, 3 * i + 2), 16);
+  return bytes;
 }
