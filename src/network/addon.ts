@@ -54,6 +54,12 @@ export interface Addon {
    * when the socket has an error.
    */
   startPolling(fd: number, callback: (error: number, events: number) => void, events?: number): Poller | number;
+  /**
+   * Polls for datagrams, and has received one into `into` before it calls back with 0 or -errno of the socket, and what
+   * `receive` would return: its length, or -errno. `receive` gives the others.
+   * `into` must stay where it is: never transferred to another thread.
+   */
+  startReceiving(fd: number, callback: (error: number, length: number) => void, into: Uint8Array): Poller | number;
   /** Waits for these events from now on; 0: for none, not even an error. */
   pollFor(poller: Poller, events: number): void;
   /** No callback comes after it. To be called before `close`. */

@@ -31,6 +31,8 @@ export class LinuxFrameSocket implements FrameSocket {
   readonly #handlers: FrameHandlers;
   readonly #closed: (socket: LinuxFrameSocket) => void;
   readonly #buffer = new Uint8Array(FRAME_BUFFER);
+  /** What the last frame filled of it: the next one is likely to be as long. */
+  #frame = this.#buffer.subarray(0, 0);
   /** -1 once closed: the number may soon be another socket's. */
   #fd: number;
   #poller: Poller | undefined;
@@ -72,7 +74,7 @@ export class LinuxFrameSocket implements FrameSocket {
     const bound = addon.bind(fd, linkLayerAddress(index, etherType));
     if (bound < 0) return refuse(bound, `bind a packet socket to ${interfaceName}`);
     const socket = new LinuxFrameSocket(addon, fd, index, interfaceName, handlers, closed);
-    const poller = addon.startPolling(fd, (error) => socket.#ready(error));
+    const poller = addon.startReceiving(fd, (error, length) => socket.#ready(error, length), socket.#buffer);
     if (typeof poller === 'number') return refuse(poller, `poll a packet socket on ${interfaceName}`);
     socket.#poller = poller;
     return decoded(socket);
@@ -115,17 +117,20 @@ export class LinuxFrameSocket implements FrameSocket {
     this.#poller = undefined;
   }
 
-  #ready(error: number): void {
+  #ready(error: number, first: number): void {
     if (error < 0) this.#handlers.error(kernelError(error, `receive on ${this.#name}`));
+    let length = first;
     // A handler may close us at any time.
     for (let turn = 0; turn < FRAMES_PER_TURN && this.#poller !== undefined; turn++) {
-      const length = this.#addon.receive(this.#fd, this.#buffer);
+      if (turn > 0) length = this.#addon.receive(this.#fd, this.#buffer);
       if (length === EAGAIN) return;
       if (length < 0) {
         this.#handlers.error(kernelError(length, `receive on ${this.#name}`));
         return;
       }
-      if (length <= FRAME_BUFFER) this.#handlers.frame(this.#buffer.subarray(0, length));
+      if (length > FRAME_BUFFER) continue;
+      if (length !== this.#frame.length) this.#frame = this.#buffer.subarray(0, length);
+      this.#handlers.frame(this.#frame);
     }
   }
 }

@@ -186,6 +186,20 @@ describe('polling', () => {
     expect({ stdout, stderr, status }).toEqual({ stdout: '3 0\n', stderr: '', status: 0 });
   });
 
+  test('a receiving poller calls back with the length of what it has received, and refuses what is no place for it', () => {
+    const { stdout, stderr, status } = inProcess(`
+      const fd = readable();
+      const into = new Uint8Array(4096);
+      const poller = addon.startReceiving(fd, (error, length) => {
+        addon.stopPolling(poller);
+        addon.close(fd);
+        console.log(error, length > 0, into.some((octet) => octet !== 0));
+      }, into);
+      console.log(addon.startReceiving(fd, () => {}, new Uint8Array(0)), addon.startReceiving(fd, () => {}, 'text'));
+      console.log(addon.startReceiving(12345, () => {}, into));`);
+    expect({ stdout, stderr, status }).toEqual({ stdout: '-22 -22\n-9\n0 true true\n', stderr: '', status: 0 });
+  });
+
   test('a poller that nobody holds is not collected while it polls, and goes after it is stopped', () => {
     const { stdout, stderr, status } = inProcess(
       `

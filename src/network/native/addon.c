@@ -239,6 +239,15 @@ static napi_value call_send(napi_env env, napi_callback_info info) {
   return outcome(env, sent);
 }
 
+ssize_t receive_datagram(int fd, void *data, size_t length, void *from, size_t from_length) {
+  struct iovec part = {.iov_base = data, .iov_len = length};
+  struct msghdr message = {.msg_name = from, .msg_namelen = (socklen_t)from_length, .msg_iov = &part, .msg_iovlen = 1};
+  ssize_t received;
+  do received = recvmsg(fd, &message, MSG_TRUNC);
+  while (received < 0 && errno == EINTR);
+  return received;
+}
+
 /* receive(fd, into, from?): the length of the datagram, which is above into.length when it was cut off; its sender in `from`. */
 static napi_value call_receive(napi_env env, napi_callback_info info) {
   napi_value argv[3];
@@ -247,12 +256,7 @@ static napi_value call_receive(napi_env env, napi_callback_info info) {
   size_t length, from_length;
   if (!arguments(env, info, 3, argv, &fd)) return NULL;
   if (!octets(env, argv[1], &data, &length) || !octets(env, argv[2], &from, &from_length)) return wrong_arguments(env);
-  struct iovec part = {.iov_base = data, .iov_len = length};
-  struct msghdr message = {.msg_name = from, .msg_namelen = (socklen_t)from_length, .msg_iov = &part, .msg_iovlen = 1};
-  ssize_t received;
-  do received = recvmsg(fd, &message, MSG_TRUNC);
-  while (received < 0 && errno == EINTR);
-  return outcome(env, received);
+  return outcome(env, receive_datagram(fd, data, length, from, from_length));
 }
 
 /* interfaceIndex(name) */
@@ -330,7 +334,15 @@ static napi_value call_start_polling(napi_env env, napi_callback_info info) {
   int fd, events;
   if (!arguments(env, info, 3, argv, &fd)) return NULL;
   if (fd < 0) return number(env, -EBADF);
-  return poller_start(env, fd, argv[1], integer(env, argv[2], &events) ? events : UV_READABLE);
+  return poller_start(env, fd, argv[1], integer(env, argv[2], &events) ? events : UV_READABLE, NULL);
+}
+
+/* startReceiving(fd, callback, into): a poller that receives one datagram before it calls back. */
+static napi_value call_start_receiving(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  int fd;
+  if (!arguments(env, info, 3, argv, &fd)) return NULL;
+  return fd < 0 ? number(env, -EBADF) : poller_start(env, fd, argv[1], UV_READABLE, argv[2]);
 }
 
 /* pollFor(poller, events): from now on it waits for these; 0: for nothing. */
@@ -382,6 +394,7 @@ NAPI_MODULE_INIT() {
       {"openSignal", call_open_signal},
       {"avoidSignal", call_avoid_signal},
       {"startPolling", call_start_polling},
+      {"startReceiving", call_start_receiving},
       {"pollFor", call_poll_for},
       {"stopPolling", call_stop_polling},
   };

@@ -16,7 +16,10 @@ bool arguments(napi_env env, napi_callback_info info, size_t count, napi_value *
 /* The descriptor, which this environment owns from now on, or -errno. */
 napi_value adopt(napi_env env, int fd);
 
-napi_value poller_start(napi_env env, int fd, napi_value callback, int events);
+/* The length of the datagram, also of one that was cut off. */
+ssize_t receive_datagram(int fd, void *data, size_t length, void *from, size_t from_length);
+
+napi_value poller_start(napi_env env, int fd, napi_value callback, int events, napi_value into);
 bool poller_stop(napi_env env, napi_value handle);
 bool poller_watch(napi_env env, napi_value handle, int events);
 
