@@ -1,4 +1,3 @@
-import { expect } from 'vitest';
 import { formatPrefix } from '../../src/base/prefix.ts';
 import { decodeMessage } from '../../src/bgp/wire/codec.ts';
 import { RefreshSubtype } from '../../src/bgp/wire/constants.ts';
@@ -34,7 +33,8 @@ export class Router {
 
   hears(messages: readonly Uint8Array[]): void {
     for (const bytes of messages) {
-      expect(bytes.length).toBeLessThanOrEqual(this.#maximum);
+      if (bytes.length > this.#maximum)
+        throw new Error(`a message of ${bytes.length} octets, ${this.#maximum} are agreed`);
       this.sizes.push(bytes.length);
       this.octets += bytes.length;
       const decoded = decodeMessage(bytes, this.#context);
@@ -67,15 +67,14 @@ export class Router {
     const gone = [...this.#prefixes(update.withdrawn), ...this.#prefixes(mpUnreach)];
     const said = [...this.#prefixes(update.announced), ...this.#prefixes(mpReach?.nlri)];
     for (const key of gone) {
-      expect(this.table.has(key), `${key} is withdrawn, and was not announced`).toBe(true);
-      this.table.delete(key);
+      if (!this.table.delete(key)) throw new Error(`${key} is withdrawn, and was not announced`);
     }
     const words = attributeText({ ...attributes, mpReach });
     for (const key of said) {
       this.table.set(key, words);
       this.#stale.get(familyOfKey(key))?.delete(key);
     }
-    expect(gone.length > 0 && said.length > 0, 'a message withdraws or announces').toBe(false);
+    if (gone.length > 0 && said.length > 0) throw new Error('a message withdraws or announces, not both');
     this.heard.push(gone.length > 0 ? `withdraw ${gone.length}` : `announce ${said.length}`);
   }
 
