@@ -37,6 +37,12 @@ export class PasswordRotation {
     return this.#current;
   }
 
+  /** What to begin the next attempt with, should this one be given up: not again with what had no answer for a while. */
+  get next(): string | undefined {
+    const isFutile = this.#clock.now() - this.#since >= LOOK;
+    return (isFutile ? this.#other() : undefined) ?? this.#current;
+  }
+
   /** What is in force stays so if it is still among them. What `apply` says. */
   set(passwords: readonly string[]): number {
     this.#passwords = passwords;
@@ -60,7 +66,11 @@ export class PasswordRotation {
     }
     if (this.#clock.now() - this.#since < this.#stay) return;
     this.#stay = ms(Math.min(this.#stay * 2, LONGEST_STAY));
-    this.#take(this.#passwords.find((password) => password !== this.#current));
+    this.#take(this.#other());
+  }
+
+  #other(): string | undefined {
+    return this.#passwords.find((password) => password !== this.#current);
   }
 
   #take(password: string | undefined): number {

@@ -143,7 +143,8 @@ export interface SocketEndpoint extends DatagramEndpoint {
  * alone. While there are two, one is in force. The other is tried in its turn where the kernel counts signatures
  * that do not fit and the connection does not get on: every two seconds for one that is established or
  * an attempt that is under way, and for the peers of a listener that have no connection there. A new connection starts with
- * the one that fitted last; so an attempt is to be given four seconds at least. At most 80 octets of UTF-8 each.
+ * the one that fitted last, or where an attempt was given up for want of an answer with the other one. At most 80 octets of
+ * UTF-8 each.
  */
 export interface PeerSocketOptions {
   /** None: no signatures, and signed segments are dropped. One, or two while they are changed. */

@@ -23,7 +23,7 @@ export interface StreamContext {
   readonly clock: Clock;
   /** Everything is read into it: it is handed over before the next read. */
   readonly buffer: Uint8Array;
-  /** By address of the peer, the last password of two with which a connection came about. */
+  /** By address of the peer, which password of two to begin with: the one that fitted last, unless it had no answer since. */
   readonly fitted: Map<string, string>;
   /** Segments dropped for their signatures, so far, on this machine. */
   readonly misfits: () => number;
@@ -170,6 +170,7 @@ export class LinuxStream implements Stream {
   reset(): void {
     if (this.#state === 'closed') return;
     const released = this.#state === 'failed';
+    if (this.#state === 'connecting') this.#remember(this.#rotation.next);
     this.#state = 'closed';
     this.#handlers = undefined;
     if (released) return;
@@ -249,13 +250,11 @@ export class LinuxStream implements Stream {
     this.#state = 'open';
     const bytes = new Uint8Array(SOCKADDR_IN6);
     if (addon.localAddress(this.#fd, bytes) === 0) this.#local = decodeSocketAddress(addon, bytes);
-    this.#remember();
+    this.#remember(this.#rotation.current);
   }
 
-  /** The password that is in force fits. */
-  #remember(): void {
-    const { current } = this.#rotation;
-    if (current !== undefined) this.#context.fitted.set(formatIpAddress(this.remote.address), current);
+  #remember(password: string | undefined): void {
+    if (password !== undefined) this.#context.fitted.set(formatIpAddress(this.remote.address), password);
   }
 
   /**
@@ -265,7 +264,7 @@ export class LinuxStream implements Stream {
   #isStuck(): boolean {
     const repeated = retransmissionsOf(this.#context.addon, this.#fd);
     if (this.#state === 'connecting') return repeated > 0;
-    if (repeated === 0) this.#remember();
+    if (repeated === 0) this.#remember(this.#rotation.current);
     if (repeated < 2) return false;
     const before = this.#misfits;
     this.#misfits = this.#context.misfits();

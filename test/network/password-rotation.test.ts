@@ -87,3 +87,16 @@ test('closed, it does nothing more', () => {
   clock.advance(60_000);
   expect([applied, clock.pending()]).toEqual([['old@0'], []]);
 });
+
+test('an attempt that is given up: the next begins with the other one, unless it was given no time', () => {
+  const { clock, rotation } = rotating(['old', 'new']);
+  clock.advance(400);
+  expect(rotation.next).toBe('old');
+  clock.advance(100);
+  expect(rotation.next).toBe('new');
+  rotation.set(['new']);
+  clock.advance(60_000);
+  expect(rotation.next).toBe('new');
+  rotation.set([]);
+  expect(rotation.next).toBeUndefined();
+});
