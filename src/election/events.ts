@@ -46,6 +46,8 @@ export type ElectionEvent = { readonly now: Milliseconds } & (
   | { readonly kind: 'woke'; readonly gap: Milliseconds }
   /** Of membership: a member had declared this process dead. */
   | { readonly kind: 'standing'; readonly standing: 'current' | 'void' }
+  /** Of membership: another living process is known by this node's name, so this one is no member for anybody. */
+  | { readonly kind: 'name-taken'; readonly taken: boolean }
   /** Hand over everything (SIGTERM); `emptied` tells when there is nothing more to be done. */
   | { readonly kind: 'leave' }
   /** Give up what is left, at once. The last event. */

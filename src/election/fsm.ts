@@ -141,6 +141,9 @@ export class Election {
       case 'standing':
         if (event.standing === 'void') this.#joining.void(desk);
         return;
+      case 'name-taken':
+        this.#joining.nameTaken(desk, event.taken);
+        return;
       case 'leave':
         desk.leaving = true;
         desk.tellFacts(EVERYBODY);

@@ -20,6 +20,9 @@ const ASK_AT_ONCE = 3;
 /** How much longer than the pause a death may lie back: until the timers of the others expired, and on its way. */
 const SLACK = seconds(1);
 
+/** Longer than it takes to wake, be greeted and ask. */
+const BACK = ms(300);
+
 type Table = Extract<Message, { kind: 'table' }>;
 
 export class Joining {
@@ -30,9 +33,12 @@ export class Joining {
   #waiting = false;
   /** So often the settle time was prolonged for somebody settled that did not answer. */
   #patience = 0;
+  /** Nobody counts this process as a member, since another one has its name: it takes no part until that is over. */
+  #barred = false;
 
   start(desk: Desk): void {
     desk.phase = 'starting';
+    if (this.#barred) return;
     this.#patience = 3;
     desk.due.set('settle', ms(desk.now + desk.config.settleTime));
   }
@@ -54,10 +60,23 @@ export class Joining {
     this.ask(desk);
   }
 
+  nameTaken(desk: Desk, taken: boolean): void {
+    this.#barred = taken;
+    if (taken) {
+      // The one who came first holds what it holds: this is no time for a hand-over.
+      for (const record of [...desk.holding]) desk.vacate(record, 'declared-dead', 'yield');
+      desk.due.delete('settle');
+      desk.due.delete('ask');
+      this.#asleep = 0;
+    }
+    this.start(desk);
+    desk.lookAtAll();
+  }
+
   /** The timer `ask`, or a member has become settled. */
   ask(desk: Desk): void {
     const settled = desk.peers.living().filter(({ settled: is }) => is);
-    if (desk.phase === 'settled' || desk.phase === 'stopped' || settled.length === 0) {
+    if (this.#barred || desk.phase === 'settled' || desk.phase === 'stopped' || settled.length === 0) {
       this.#waiting = false;
       return;
     }
@@ -88,7 +107,7 @@ export class Joining {
   }
 
   hearTable(desk: Desk, from: Peer, { part, standing, strong, claims }: Table): void {
-    if (desk.phase !== 'starting' && desk.phase !== 'waking') return;
+    if (this.#barred || (desk.phase !== 'starting' && desk.phase !== 'waking')) return;
     for (const claim of claims) hearClaim(desk, claim, 0);
     if (standing === 'void') this.void(desk);
     if (!this.#parts.complete(from.instance, part)) return;
@@ -104,6 +123,8 @@ export class Joining {
   void(desk: Desk): void {
     if (desk.phase !== 'waking') return;
     desk.emit({ kind: 'notice', notice: { kind: 'woke', standing: 'void' } });
+    // Who returned meanwhile has not told what it holds: what seems free may be theirs.
+    desk.reunionUntil = ms(desk.now + REUNION);
     for (const record of [...desk.holding]) desk.vacate(record, 'declared-dead', 'yield');
   }
 
@@ -131,8 +152,10 @@ export class Joining {
 
 export function answerAsk(desk: Desk, from: Peer, { asleep, digest }: Extract<Message, { kind: 'ask' }>): void {
   if (desk.phase !== 'settled' && (desk.phase !== 'waking' || asleep === 0)) return;
-  const { diedAt, instance, node } = from;
-  const died = asleep > 0 && diedAt !== undefined && desk.now - diedAt <= asleep + SLACK;
+  const { diedAt, returnedAt, instance, node } = from;
+  // Who was back before it slept had been told of that death, and what came of it is in the claims.
+  const wasBack = returnedAt !== undefined && desk.now - returnedAt > asleep + BACK;
+  const died = asleep > 0 && diedAt !== undefined && desk.now - diedAt <= asleep + SLACK && !wasBack;
   const known = asleep > 0 && !died && sameDigest(digest, desk.table.digestOf(instance));
   const standing = died ? 'void' : desk.phase === 'waking' ? 'asleep' : known ? 'confirmed' : 'joining';
   const claims: Claim[] = [];

@@ -20,6 +20,8 @@ export interface Peer {
   /** It was thought dead, so what it claimed before counts only when it says so again. */
   returned: boolean;
   diedAt: Milliseconds | undefined;
+  /** When it was last heard again after that. */
+  returnedAt: Milliseconds | undefined;
   checkedAt: Milliseconds | undefined;
 }
 
@@ -60,6 +62,7 @@ export class Peers {
       if (known.living !== lived) {
         known.merged = false;
         known.returned = known.living;
+        if (known.living) known.returnedAt = now;
       }
       return { peer: known, replaced: undefined };
     }
@@ -76,6 +79,7 @@ export class Peers {
       merged: false,
       returned: false,
       diedAt: undefined,
+      returnedAt: undefined,
       checkedAt: undefined,
     };
     this.#peers.set(member.node, peer);

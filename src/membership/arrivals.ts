@@ -11,7 +11,7 @@ import type { SelfRecord } from './wire/message.ts';
 /**
  * What follows when an instance is proved: it becomes a member, returns as one, or takes the place of another instance of
  * its node. The last is a restart, unless the other one still answers. At the same address it cannot: one process has the
- * port. Elsewhere the one that is there is asked first, for as long as a suspicion lasts; if it lives, two machines have one
+ * port. Elsewhere the one that is there is asked first, for longer than a suspicion lasts; if it lives, two machines have one
  * name, and the one that came first keeps it.
  */
 interface Rival {
@@ -23,8 +23,9 @@ interface Rival {
   left: number;
 }
 
-/** So often the current instance is asked. */
-const QUESTIONS = 3;
+/** So often the current instance is asked: a rival comes again and again, and must not have the name for some datagrams that were lost. */
+const QUESTIONS = 8;
+const QUESTIONS_A_SUSPICION = 5;
 
 export class Arrivals {
   readonly #desk: Desk;
@@ -125,7 +126,7 @@ export class Arrivals {
   #ask(peer: Peer, rival: Rival): void {
     rival.left--;
     rival.sequences.push(this.#probing.ping(peer, placesOf(peer)));
-    this.#desk.startTimer(`rival ${peer.node}`, this.#desk.config.profile.suspicion / QUESTIONS);
+    this.#desk.startTimer(`rival ${peer.node}`, this.#desk.config.profile.suspicion / QUESTIONS_A_SUSPICION);
   }
 
   #endRivalry(peer: Peer): void {

@@ -21,7 +21,16 @@ export type { MembershipCounters } from './counters.ts';
 /** What concerns whoever uses the membership. */
 export type MembershipReport = Extract<
   MembershipEffect,
-  { kind: 'member-changed' | 'member-forgotten' | 'payload' | 'digest-differs' | 'standing' | 'duplicate-name' }
+  {
+    kind:
+      | 'member-changed'
+      | 'member-forgotten'
+      | 'payload'
+      | 'digest-differs'
+      | 'standing'
+      | 'duplicate-name'
+      | 'name-taken';
+  }
 >;
 
 export interface MembershipOptions {
@@ -263,6 +272,7 @@ export class MembershipDriver {
       case 'digest-differs':
       case 'standing':
       case 'duplicate-name':
+      case 'name-taken':
         this.#logReport(effect);
         this.#options.onReport(effect);
         return;
@@ -336,6 +346,11 @@ export class MembershipDriver {
         addresses: report.addresses.map(({ address }) => formatIpAddress(address)),
         next: 'start one of them with another --node',
       });
+    if (report.kind === 'name-taken' && report.taken)
+      logger.error(
+        'another speaker has the name of this node and came first; this one holds nothing while it is there',
+      );
+    else if (report.kind === 'name-taken') logger.info('the name of this node is free');
     if (report.kind === 'standing' && report.standing === 'void')
       logger.warn('this speaker was thought dead', { by: report.by.node });
   }

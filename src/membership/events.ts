@@ -66,6 +66,8 @@ export type MembershipEffect =
   | { readonly kind: 'standing'; readonly by: Member; readonly standing: 'current' | 'void' }
   /** Two live processes have this name, perhaps this node's own one. At most once in ten seconds a name. */
   | { readonly kind: 'duplicate-name'; readonly node: string; readonly addresses: readonly TransportAddress[] }
+  /** A member knows another living process by the name of this node, which came first: this one is no member anywhere. Or it is over. */
+  | { readonly kind: 'name-taken'; readonly taken: boolean }
   | { readonly kind: 'departed' }
   | { readonly kind: 'notice'; readonly notice: Notice };
 

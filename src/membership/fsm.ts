@@ -20,7 +20,7 @@ import {
 import { Payloads } from './payloads.ts';
 import { Probing } from './probing.ts';
 import { isLive, type Peer, placesOf } from './roster.ts';
-import { DEPARTURE_INTERVAL, DEPARTURE_TELLS } from './settings.ts';
+import { DEPARTURE_INTERVAL, DEPARTURE_TELLS, NAME_TAKEN_LASTS } from './settings.ts';
 import { Suspicions } from './suspicion.ts';
 import type { Message } from './wire/message.ts';
 
@@ -55,6 +55,7 @@ export class Membership {
   /** After a pause: nobody said yet what it thinks of us. */
   #asking = false;
   #departures = 0;
+  #nameTaken = false;
 
   constructor(config: MembershipConfig, random: Random) {
     const desk = new Desk(config, random);
@@ -142,6 +143,8 @@ export class Membership {
     }
     if (message.kind === 'duplicate') {
       this.#arrivals.report(this.#desk.config.node, message.addresses);
+      // A namesake says it too, of whichever of us came first; a member knows.
+      if (this.#desk.roster.byInstance(sender) !== undefined) this.#setNameTaken(true);
       return;
     }
     const peer = this.#desk.roster.byInstance(sender);
@@ -234,6 +237,9 @@ export class Membership {
       case 'absent':
         this.#greetAbsent();
         return;
+      case 'name':
+        this.#setNameTaken(false);
+        return;
       default: {
         const peer = this.#desk.roster.get(argument);
         if (peer !== undefined) this.#firedFor(peer, name);
@@ -267,6 +273,13 @@ export class Membership {
     const peer = roster.nextAbsent();
     if (peer !== undefined) this.#greeter.greetOnce(peer);
     this.#desk.startTimer('absent', 2 * config.profile.period * Math.max(1, roster.memberCount / 8));
+  }
+
+  #setNameTaken(taken: boolean): void {
+    if (taken) this.#desk.startTimer('name', NAME_TAKEN_LASTS);
+    if (taken === this.#nameTaken) return;
+    this.#nameTaken = taken;
+    this.#desk.emit({ kind: 'name-taken', taken });
   }
 
   #woke(): void {

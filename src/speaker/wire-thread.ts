@@ -256,6 +256,9 @@ export class Wire {
       case 'standing':
         election?.step({ kind: 'standing', standing: report.standing });
         return;
+      case 'name-taken':
+        election?.step(report);
+        return;
       case 'duplicate-name':
         // The driver has logged it.
         return;
