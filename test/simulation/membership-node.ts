@@ -9,7 +9,8 @@ import { encodeMessages } from '../../src/membership/wire/codec.ts';
 import { HEADER, INSTANCE, TAG } from '../../src/membership/wire/constants.ts';
 import type { Message } from '../../src/membership/wire/message.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import type { Scheduled, SimulatedNetwork, SimulatedTime } from './network-model.ts';
+import type { Scheduled, SimulatedNetwork } from './network-model.ts';
+import type { TimeSource } from './node-clock.ts';
 
 /** What travels: a datagram whose sealing is taken for granted, so that it costs no time. */
 export interface SimulatedDatagram {
@@ -27,7 +28,7 @@ type Step = MembershipEvent extends infer E ? (E extends MembershipEvent ? Omit<
 export interface SimulatedSpeaker {
   readonly node: string;
   readonly profile: Profile;
-  readonly time: SimulatedTime;
+  readonly time: TimeSource;
   readonly network: MembershipNetwork;
   readonly seed: number;
   /** Some of its timers fire this many milliseconds late. */
@@ -60,7 +61,8 @@ export class MembershipNode {
   readonly #random;
   readonly #timers = new Map<TimerName, Scheduled>();
   readonly #seen = new Map<Instance, Set<number>>();
-  readonly #held: (() => void)[] = [];
+  readonly #heldDatagrams: (() => void)[] = [];
+  readonly #heldTimers: (() => void)[] = [];
   #frozenAt: Milliseconds | undefined;
   #alive = true;
   #counter = 0;
@@ -74,7 +76,9 @@ export class MembershipNode {
     this.instance = instanceFromBytes(this.#random.bytes(INSTANCE));
     const config = { node, instance: this.instance, addresses: [addressOf(number)], profile };
     this.fsm = new Membership(config, this.#random);
-    network.attach(this.#place, (from, datagram) => this.#whenRunning(() => this.#received(from, datagram)));
+    network.attach(this.#place, (from, datagram) =>
+      this.#whenRunning(this.#heldDatagrams, () => this.#received(from, datagram)),
+    );
   }
 
   /** Counts from now on, octets too, which costs time. */
@@ -117,13 +121,19 @@ export class MembershipNode {
     if (this.#frozenAt === undefined) return;
     const gap = ms(this.#options.time.now - this.#frozenAt);
     this.#frozenAt = undefined;
-    if (gap > this.#options.profile.suspicion / 2) this.step({ kind: 'woke', gap });
-    for (const run of this.#held.splice(0)) run();
+    this.woke(gap);
+    for (const run of this.#heldDatagrams.splice(0)) run();
+    for (const run of this.#heldTimers.splice(0)) run();
   }
 
-  #whenRunning(run: () => void): void {
+  /** The driver looked at its clock, which went on by `gap` while nothing was done. Short ones it does not notice. */
+  woke(gap: Milliseconds): void {
+    if (gap > this.#options.profile.suspicion / 2) this.step({ kind: 'woke', gap });
+  }
+
+  #whenRunning(held: (() => void)[], run: () => void): void {
     if (this.#frozenAt === undefined) run();
-    else this.#held.push(run);
+    else held.push(run);
   }
 
   #received(from: string, { sender, receiver, counter, messages }: SimulatedDatagram): void {
@@ -166,6 +176,7 @@ export class MembershipNode {
       case 'digest-differs':
       case 'standing':
       case 'duplicate-name':
+      case 'name-taken':
       case 'departed':
       case 'notice':
         onReport(effect);
@@ -179,10 +190,14 @@ export class MembershipNode {
     this.#stop(timer);
     const { time, late } = this.#options;
     const lateBy = late !== undefined && this.#random.fraction() < late.part ? late.by : 0;
-    const scheduled = time.after(after + lateBy, () => {
-      this.#timers.delete(timer);
-      this.#whenRunning(() => this.step({ kind: 'timer-fired', timer }));
-    });
+    const scheduled = time.after(after + lateBy, () =>
+      this.#whenRunning(this.#heldTimers, () => {
+        // What arrived while it was frozen may have stopped it.
+        if (this.#timers.get(timer) !== scheduled) return;
+        this.#timers.delete(timer);
+        this.step({ kind: 'timer-fired', timer });
+      }),
+    );
     this.#timers.set(timer, scheduled);
   }
 

@@ -13,8 +13,13 @@ export class SimulatedTime {
 
   after(delay: number, run: () => void): Scheduled {
     const scheduled = { run };
-    this.#queue.set(scheduled, ms(this.#now + Math.max(0, delay)));
+    this.schedule(scheduled, delay);
     return scheduled;
+  }
+
+  /** Sets it, or moves it. */
+  schedule(scheduled: Scheduled, delay: number): void {
+    this.#queue.set(scheduled, ms(this.#now + Math.max(0, delay)));
   }
 
   cancel(scheduled: Scheduled): void {

@@ -1,15 +1,18 @@
-import { ms } from '../../src/base/clock.ts';
+import { type Milliseconds, ms } from '../../src/base/clock.ts';
 import { unreachable } from '../../src/base/errors.ts';
 import type { IpAddress } from '../../src/base/ip-address.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { MacAddress } from '../../src/base/mac-address.ts';
 import type { ElectionAddress } from '../../src/election/address.ts';
+import type { ClaimCause } from '../../src/election/claim.ts';
 import type { AddressState, ElectionEffect, ElectionEvent } from '../../src/election/events.ts';
 import type { FactInterface } from '../../src/election/facts.ts';
 import { Election } from '../../src/election/fsm.ts';
+import { decodeMessage } from '../../src/election/wire/message.ts';
 import { DEFAULT_PROFILE } from '../../src/membership/settings.ts';
 import { addressOf, type MembershipNetwork, MembershipNode, seedsOf } from './membership-node.ts';
-import type { Scheduled, SimulatedTime } from './network-model.ts';
+import type { Scheduled } from './network-model.ts';
+import type { NodeClock } from './node-clock.ts';
 
 type Step = ElectionEvent extends infer E ? (E extends ElectionEvent ? Omit<E, 'now'> : never) : never;
 
@@ -18,9 +21,14 @@ export interface SpeakerOptions {
   readonly number: number;
   readonly count: number;
   readonly seed: number;
-  readonly time: SimulatedTime;
+  readonly time: NodeClock;
   readonly network: MembershipNetwork;
+  readonly rebalancePerMinute: number | undefined;
+  /** Its own health check for the address answers, after a while. */
+  readonly check: (speaker: Speaker, address: IpAddress) => void;
   readonly onEffect: (speaker: Speaker, effect: ElectionEffect) => void;
+  /** It did not run for so long; without end when it is dead. `jump`: nobody else saw that. */
+  readonly onPause: (speaker: Speaker, pause: number, seen: 'stop' | 'jump') => void;
 }
 
 export const cable = (number: number, up = true): FactInterface => ({
@@ -45,6 +53,10 @@ export class Speaker {
   /** Received anything since it last woke. */
   askedSince = true;
   emptied = false;
+  leaving = false;
+  /** By address: what Kubernetes last said of it, and why this node made its latest claim. */
+  readonly told = new Map<string, ElectionAddress>();
+  readonly causes = new Map<string, ClaimCause>();
   readonly states = new Map<string, AddressState>();
   readonly #options: SpeakerOptions;
   #timer: Scheduled | undefined;
@@ -74,6 +86,7 @@ export class Speaker {
             this.step({ kind: 'received', from: report.from, payload: report.payload });
           } else if (report.kind === 'digest-differs') this.step({ kind: 'digest-differs', member: report.member });
           else if (report.kind === 'standing') this.step({ kind: 'standing', standing: report.standing });
+          else if (report.kind === 'name-taken') this.step(report);
         },
       },
       number,
@@ -82,7 +95,7 @@ export class Speaker {
       node,
       instance: this.membership.instance,
       settleTime: ms(1000),
-      rebalancePerMinute: undefined,
+      rebalancePerMinute: options.rebalancePerMinute,
       observe: false,
       isDeaf: () => this.membership.fsm.deaf,
     });
@@ -103,7 +116,15 @@ export class Speaker {
       this.#missed.push(event);
       return;
     }
+    if (event.kind === 'addresses') {
+      for (const address of event.remove) this.told.delete(formatIpAddress(address));
+      for (const wanted of event.set) this.told.set(formatIpAddress(wanted.address), wanted);
+    }
     const effects = this.election.handle({ ...event, now: this.#options.time.now });
+    for (const effect of effects)
+      if (effect.kind === 'hold' || effect.kind === 'release' || effect.kind === 'prepare')
+        this.causes.delete(formatIpAddress(effect.address));
+    for (const effect of effects) this.#noteCause(effect);
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -126,12 +147,14 @@ export class Speaker {
   die(): void {
     if (this.state === 'dead') return;
     this.state = 'dead';
+    this.#options.onPause(this, Number.POSITIVE_INFINITY, 'stop');
     this.membership.die();
     this.#stopTimer();
   }
 
   /** SIGTERM: hand over, then go. `grace` is what the kubelet gives. */
   leave(grace: number): void {
+    this.leaving = true;
     this.step({ kind: 'leave' });
     const depart = (): void => {
       if (this.state === 'dead') return;
@@ -153,6 +176,7 @@ export class Speaker {
     if (this.state !== 'running') return;
     this.state = 'frozen';
     this.#frozenAt = this.#options.time.now;
+    this.#options.onPause(this, 0, 'stop');
     this.membership.freeze();
   }
 
@@ -161,12 +185,37 @@ export class Speaker {
     if (this.state !== 'frozen') return;
     this.state = 'running';
     const gap = ms(this.#options.time.now - this.#frozenAt);
-    if (gap > DEFAULT_PROFILE.suspicion / 2) {
-      this.askedSince = false;
-      this.step({ kind: 'woke', gap });
-    }
+    this.#options.onPause(this, gap, 'stop');
+    this.#woke(gap);
     this.membership.thaw();
     for (const event of this.#missed.splice(0)) this.step(event);
+  }
+
+  /** Its clock jumps ahead: for the process that is a pause, of which nobody else knows. */
+  jump(by: number): void {
+    if (this.state !== 'running') return;
+    this.#options.time.jump(by);
+    this.#options.onPause(this, by, 'jump');
+    this.#woke(ms(by));
+    this.membership.woke(ms(by));
+  }
+
+  #woke(gap: Milliseconds): void {
+    if (gap <= DEFAULT_PROFILE.suspicion / 2) return;
+    this.askedSince = false;
+    this.step({ kind: 'woke', gap });
+  }
+
+  #noteCause(effect: ElectionEffect): void {
+    if (effect.kind === 'holders') {
+      // Who is alone says its claims to nobody.
+      for (const { address, holder } of effect.changed)
+        if (holder?.node === this.node) this.causes.set(formatIpAddress(address), holder.cause);
+    }
+    if (effect.kind !== 'send') return;
+    const message = decodeMessage(effect.payload);
+    if (!message.ok || message.value === 'unknown' || message.value.kind !== 'claims') return;
+    for (const { address, cause } of message.value.claims) this.causes.set(formatIpAddress(address), cause);
   }
 
   #tellFacts(): void {
@@ -219,8 +268,10 @@ export class Speaker {
       case 'holders':
         for (const state of effect.changed) this.#learn(state);
         break;
-      case 'announce-again':
       case 'check':
+        this.#options.check(this, effect.address);
+        break;
+      case 'announce-again':
       case 'handed-over':
       case 'nobody-took':
       case 'notice':

@@ -1,11 +1,13 @@
 import { formatIpAddress, type IpAddress, ipAddress } from '../../src/base/ip-address.ts';
-import type { ElectionAddress, ElectionCandidate } from '../../src/election/address.ts';
+import type { ElectionAddress, ElectionCandidate, Parting } from '../../src/election/address.ts';
 import type { ElectionEffect } from '../../src/election/events.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { Invariants } from './invariants.ts';
 import { type MembershipNetwork, nameOf, type SimulatedDatagram } from './membership-node.ts';
-import { SimulatedNetwork, SimulatedTime } from './network-model.ts';
+import { type NetworkConditions, SimulatedNetwork, SimulatedTime } from './network-model.ts';
+import { NodeClock } from './node-clock.ts';
 import { cable, Speaker } from './speaker.ts';
+import { Stickiness } from './stickiness.ts';
 
 /** What Kubernetes says of an address, before it reached anybody. */
 export interface Truth {
@@ -14,7 +16,16 @@ export interface Truth {
   /** Nodes with something to serve it; all under externalTrafficPolicy Cluster. */
   candidates: ElectionCandidate[];
   move: { readonly to: string; readonly term: number } | undefined;
+  /** How a node gives it up that is no candidate any more. */
+  parting: Parting;
+  /** externalTrafficPolicy Local. */
+  verify: boolean;
 }
+
+/** A health check that does not answer has said no by then. */
+const CHECK_TIMEOUT = 500;
+
+const CHANGES_ANSWERS: ReadonlySet<ElectionEffect['kind']> = new Set(['hold', 'prepare', 'release', 'mute', 'unmute']);
 
 export const vip = (number: number): IpAddress => ipAddress('ipv4', 0x0a01_0000n + BigInt(number));
 
@@ -29,6 +40,7 @@ export class World {
   readonly speakers = new Map<string, Speaker>();
   readonly truths = new Map<string, Truth>();
   readonly invariants: Invariants;
+  readonly stickiness: Stickiness;
   readonly effects: { readonly at: number; readonly node: string; readonly effect: ElectionEffect }[] = [];
   readonly log: string[] = [];
   /** Nodes whose view of the API stands still, since when. */
@@ -36,10 +48,15 @@ export class World {
   /** Ordered pairs that do not hear each other: `from>to`. */
   readonly cuts = new Set<string>();
   readonly unplugged = new Set<string>();
+  /** Nodes whose own health checks say no, whatever the API says of their endpoints. */
+  readonly unhealthy = new Set<string>();
+  rebalancePerMinute: number | undefined;
   readonly names: readonly string[];
   /** Others than nodes are on every link, and heard there even by who hears no node. */
   strangers = false;
   keepEffects = false;
+  /** Grows when who answers for what may have changed. */
+  answers = 0;
   #starts = 0;
 
   readonly seed: number;
@@ -52,6 +69,7 @@ export class World {
     this.network = new SimulatedNetwork<SimulatedDatagram>(this.time, seededRandom(seed ^ 0x5eed));
     this.names = Array.from({ length: count }, (_, i) => nameOf(i + 1));
     this.invariants = new Invariants(this);
+    this.stickiness = new Stickiness(this);
   }
 
   start(name: string): Speaker {
@@ -61,9 +79,21 @@ export class World {
       number,
       count: this.count,
       seed: this.seed * 1000 + ++this.#starts,
-      time: this.time,
+      time: new NodeClock(this.time, 1e9 * this.random.fraction()),
       network: this.network,
+      rebalancePerMinute: this.rebalancePerMinute,
+      check: (who, address) => {
+        const healthy = !this.unhealthy.has(name);
+        const after = this.random.fraction() < 0.9 ? 10 * this.random.fraction() : CHECK_TIMEOUT;
+        this.time.after(after, () => who.step({ kind: 'checked', address, ok: healthy && after < CHECK_TIMEOUT }));
+      },
+      onPause: (who, pause, seen) => {
+        this.answers++;
+        this.stickiness.paused(who.node, pause, seen);
+      },
       onEffect: (who, effect) => {
+        if (CHANGES_ANSWERS.has(effect.kind)) this.answers++;
+        this.stickiness.performed(who, effect);
         if (effect.kind === 'unmute') this.invariants.unmuted(who);
         if (this.keepEffects) this.effects.push({ at: this.time.now, node: who.node, effect });
       },
@@ -99,6 +129,8 @@ export class World {
       serving: true,
       candidates: this.names.map((node) => candidate(node)),
       move: undefined,
+      parting: 'soft' as const,
+      verify: false,
     };
     Object.assign(truth, change);
     this.truths.set(text, truth);
@@ -126,13 +158,14 @@ export class World {
     this.invariants.disturbed();
   }
 
-  wantedBy(_node: string, { address, serving, candidates, move }: Truth): ElectionAddress {
+  wantedBy(_node: string, { address, serving, candidates, move, parting, verify }: Truth): ElectionAddress {
     return {
       address,
       serving,
       candidates: [...candidates],
       interfaces: [],
-      parting: 'soft',
+      parting,
+      verify,
       ...(move === undefined ? {} : { move }),
     };
   }
@@ -146,6 +179,7 @@ export class World {
   }
 
   cut(from: string, to: string): void {
+    this.stickiness.faultOn(from, to);
     this.cuts.add(`${from}>${to}`);
     this.network.cut(from, to);
     this.#linksChanged();
@@ -155,7 +189,18 @@ export class World {
     for (const other of this.names) if (other !== name) this.cut(other, name);
   }
 
+  set conditions(conditions: NetworkConditions) {
+    this.stickiness.noteNetwork();
+    this.network.conditions = conditions;
+    this.stickiness.noteNetwork();
+    this.invariants.disturbed();
+  }
+
   mendAll(): void {
+    for (const link of this.cuts) {
+      const [from = '', to = ''] = link.split('>');
+      this.stickiness.faultOn(from, to);
+    }
     this.cuts.clear();
     this.network.mendAll();
     this.#linksChanged();
@@ -196,7 +241,9 @@ export class World {
     for (const name of this.names)
       if (!this.stale.has(name))
         this.time.after(latest * this.random.fraction(), () => {
-          if (!this.stale.has(name)) tell(name);
+          if (this.stale.has(name)) return;
+          tell(name);
+          this.invariants.disturbed();
         });
   }
 }
