@@ -91,47 +91,47 @@ describe.skipIf(!privateTree.inside || absent.length > 0)(`passwords and passive
 
   // Both routers end the session themselves when their password is changed (BIRD restarts its protocol, FRR resets the
   // neighbour), so it cannot live on; what Clarion owes is that it is back at once, without a word of its operator.
-  test('a password is changed in two steps: Clarion drops nothing at either of its own, and the session is back after the router has changed', async () => {
-    for (const kind of KINDS) await begin(kind, { password: 'old-one' });
-    configure(() => 'passwords: [old-one]');
-    await run();
-    const both = (check: (kind: Kind) => Promise<boolean>) => async (): Promise<boolean> =>
-      (await Promise.all(KINDS.map(check))).every(Boolean);
-    await until('sessions with the old password', both(up), seconds(15));
-    await until('the routes are there', both(has));
-    const applied = async (): Promise<void> => {
-      const generation = await daemon.metric('clarion_config_generation');
+  test.each([
+    ['we connect', ''],
+    ['the routers connect', ', passive: true'],
+  ])(
+    'a password is changed in two steps, %s: Clarion drops nothing at its own, and is back after that of the router',
+    async (_, mode) => {
+      for (const kind of KINDS) await begin(kind, { password: 'old-one' });
+      configure(() => `passwords: [old-one]${mode}`);
+      await run();
+      const both = (check: (kind: Kind) => Promise<boolean>) => async (): Promise<boolean> =>
+        (await Promise.all(KINDS.map(check))).every(Boolean);
+      await until('sessions with the old password', both(up), seconds(15));
+      await until('the routes are there', both(has));
+      const change = async (passwords: string): Promise<void> => {
+        const before = await daemon.metric('clarion_config_generation');
+        configure(() => `passwords: ${passwords}${mode}`);
+        await until('it is in use', async () => (await daemon.metric('clarion_config_generation')) > before);
+      };
+
+      await change('[old-one, new-one]');
+      expect(await both(up)()).toBe(true);
+      for (const kind of KINDS) expect(await flaps(kind), kind).toBe(0);
+
+      for (const kind of KINDS) await CHANGE_PASSWORD[kind]('old-one', 'new-one');
       await until(
-        'the new list is in use',
-        async () => (await daemon.metric('clarion_config_generation')) > generation,
+        'each lost it once',
+        both(async (kind) => (await flaps(kind)) === 1),
       );
-    };
+      await until('sessions with the new password', both(up), seconds(15));
+      await until('the routes are back', both(has));
 
-    let change = applied();
-    configure(() => 'passwords: [old-one, new-one]');
-    await change;
-    expect(await both(up)()).toBe(true);
-    for (const kind of KINDS) expect(await flaps(kind), kind).toBe(0);
-
-    for (const kind of KINDS) await CHANGE_PASSWORD[kind]('old-one', 'new-one');
-    await until(
-      'each lost it once',
-      both(async (kind) => (await flaps(kind)) === 1),
-    );
-    await until('sessions with the new password', both(up), seconds(15));
-    await until('the routes are back', both(has));
-
-    change = applied();
-    configure(() => 'passwords: [new-one]');
-    await change;
-    // Keepalives and routes still go through, under the one key that is left.
-    scene.write('more.json', service('more'), endpointSlice('more', ['node-a']));
-    await until(
-      'another route',
-      both(async (kind) => (await routers.get(kind)?.count('ipv4')) === 2),
-    );
-    for (const kind of KINDS) expect(await flaps(kind), kind).toBe(1);
-  });
+      await change('[new-one]');
+      // Keepalives and routes still go through, under the one key that is left.
+      scene.write('more.json', service('more'), endpointSlice('more', ['node-a']));
+      await until(
+        'another route',
+        both(async (kind) => (await routers.get(kind)?.count('ipv4')) === 2),
+      );
+      for (const kind of KINDS) expect(await flaps(kind), kind).toBe(1);
+    },
+  );
 
   test('a passive peer: port 179 taken is its problem alone and said; free again, the router gets in', async () => {
     const taker = scene.lab.spawn(
