@@ -15,6 +15,7 @@ import { runLease } from '../cluster/lease-driver.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
+import { giveBackMemory } from '../network/give-back-memory.ts';
 import { linuxNetwork } from '../network/linux.ts';
 import { linuxNeighbours } from '../network/neighbour-monitor.ts';
 import type { NetworkError } from '../network/ports.ts';
@@ -23,7 +24,6 @@ import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
-import { giveBackMemory } from './give-back-memory.ts';
 import { type KeyOptions, membershipKeys, watchMembershipKeys } from './membership-key.ts';
 import { version } from './version.ts';
 
@@ -138,7 +138,7 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
       () => (roles.speaker ? nodeSocketPath : controllerSocketPath)(directory, node),
       logger,
     );
-    parts.stops.push(giveBackMemory(systemClock));
+    parts.stops.push(giveBackMemory(systemClock, 'at-once'));
     logger.info('started', { version, ...roles, directory });
     process.exitCode = await ended.exitCode;
     logger.info('stopping', { exitCode: process.exitCode });

@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../base/clock.ts';
+import { compact } from '../base/compact.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Instance } from '../membership/member.ts';
 import type { ElectionAddress } from './address.ts';
@@ -10,7 +11,7 @@ export interface AddressRecord {
   readonly address: IpAddress;
   readonly text: string;
   /** The latest of each process that ever claimed it, those of the dead too, until void. */
-  readonly claims: Claim[];
+  claims: readonly Claim[];
   /** The highest term of all claims that were heard of. */
   seen: number;
   /** The highest term that was offered to a taker. */
@@ -80,8 +81,7 @@ export class ClaimTable {
       if (heard !== undefined && heard.sequence < sequence) maker.claims.set(record, { claim: before, sequence });
       return false;
     }
-    if (before === undefined) record.claims.push(claim);
-    else record.claims[at] = claim;
+    record.claims = compact(before === undefined ? [...record.claims, claim] : record.claims.with(at, claim));
     maker.claims.set(record, { claim, sequence });
     if (before?.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(before, record.text));
     if (claim.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(claim, record.text));
@@ -105,8 +105,7 @@ export class ClaimTable {
     if (maker === undefined || heard === undefined) return;
     maker.claims.delete(record);
     if (heard.claim.phase === 'held') maker.digest = addDigests(maker.digest, digestOf(heard.claim, record.text));
-    const at = record.claims.findIndex((claim) => claim.instance === instance);
-    if (at >= 0) record.claims.splice(at, 1);
+    record.claims = compact(record.claims.filter((claim) => claim.instance !== instance));
   }
 
   /** Withdraws all that the process said; its terms stay known. Returns the addresses that it spoke of. */
@@ -119,7 +118,7 @@ export class ClaimTable {
 
   /** As if it had never been heard of. Its terms begin anew, which those who still remember them mend (`hint`). */
   forget(record: AddressRecord): void {
-    for (const { instance } of [...record.claims]) this.withdraw(record, instance);
+    for (const { instance } of record.claims) this.withdraw(record, instance);
     this.#records.delete(record.text);
   }
 
@@ -135,7 +134,7 @@ export class ClaimTable {
 const newRecord = (address: IpAddress, text: string): AddressRecord => ({
   address,
   text,
-  claims: [],
+  claims: compact([]),
   seen: 0,
   reserved: 0,
   wanted: undefined,

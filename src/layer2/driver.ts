@@ -8,6 +8,7 @@ import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConfli
 import { type Layer2Counters, zeroCounters } from './counters.ts';
 import { GratuitousSchedule } from './gratuitous.ts';
 import {
+  endTimer,
   type Held,
   type HeldTimer,
   isAnnounced,
@@ -17,6 +18,7 @@ import {
   rivalOf,
   sameNames,
   sameReport,
+  stopTimers,
   timerOf,
 } from './held.ts';
 import type { LinkDriver } from './link/driver.ts';
@@ -181,13 +183,13 @@ export class Layer2 {
       this.#schedule.withdraw(presence);
       presence.probing = false;
     }
-    this.#stopTimers(held);
+    stopTimers(held, this.#timers);
     this.#take(held, startConflict(held.entry.state === 'hold', held.known, this.#settings.conflictProbe));
   }
 
   #remove(held: Held): void {
     for (const presence of held.presences) this.#part(presence);
-    this.#stopTimers(held);
+    stopTimers(held, this.#timers);
     this.#changed.delete(held);
     this.#held[held.address.family].delete(held.address.value);
   }
@@ -219,7 +221,7 @@ export class Layer2 {
     this.#changed.add(held);
     if (links.length === 0) {
       held.conflict = undefined;
-      this.#stopTimers(held);
+      stopTimers(held, this.#timers);
       return;
     }
     if (held.conflict === undefined)
@@ -278,7 +280,7 @@ export class Layer2 {
         this.#timers.set(timerOf(held, effect.timer), ms(this.#now() + effect.after));
         return;
       case 'stop-timers':
-        this.#stopTimers(held);
+        stopTimers(held, this.#timers);
         return;
     }
   }
@@ -301,10 +303,6 @@ export class Layer2 {
 
   #probeSent(held: Held): void {
     if (!held.presences.some(({ probing }) => probing)) this.#dispatch(held, { kind: 'probe-sent' });
-  }
-
-  #stopTimers(held: Held): void {
-    for (const key of held.timers.values()) this.#timers.delete(key);
   }
 
   #tidyLater(): void {
@@ -353,7 +351,7 @@ export class Layer2 {
     for (let key = this.#timers.peek(now); key !== undefined; key = this.#timers.peek(now)) {
       this.#timers.delete(key);
       if (key === 'tidy') this.#tidy();
-      else this.#dispatch(key.held, { kind: 'expired', timer: key.timer });
+      else this.#dispatch(endTimer(key), { kind: 'expired', timer: key.timer });
     }
   }
 

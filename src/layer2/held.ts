@@ -1,3 +1,4 @@
+import { compact } from '../base/compact.ts';
 import type { IpAddress } from '../base/ip-address.ts';
 import type { ConflictState, ConflictTimer, Rival } from './conflict.ts';
 import type { InterfaceChoice } from './interface-choice.ts';
@@ -16,7 +17,8 @@ export interface Held {
   known: boolean;
   /** What was reported last. */
   reported: Layer2AddressReport['state'] | undefined;
-  readonly timers: Map<ConflictTimer, HeldTimer>;
+  /** Those that run. */
+  timers: readonly HeldTimer[];
 }
 
 /** Where an address and an interface meet: what a responder looks up, and what the schedule announces. */
@@ -43,15 +45,28 @@ export const newHeld = (entry: Layer2Entry): Held => ({
   conflict: undefined,
   known: !entry.probe,
   reported: undefined,
-  timers: new Map(),
+  timers: compact([]),
 });
 
 export function timerOf(held: Held, timer: ConflictTimer): HeldTimer {
-  const known = held.timers.get(timer);
+  const known = held.timers.find((one) => one.timer === timer);
   if (known !== undefined) return known;
   const made = { held, timer };
-  held.timers.set(timer, made);
+  held.timers = compact([...held.timers, made]);
   return made;
+}
+
+/** It has expired. Returns whose it was. */
+export function endTimer(key: HeldTimer): Held {
+  const { held } = key;
+  held.timers = compact(held.timers.filter((one) => one !== key));
+  return held;
+}
+
+/** Of all that run, none is due any more. */
+export function stopTimers(held: Held, due: { delete(key: HeldTimer): void }): void {
+  for (const key of held.timers) due.delete(key);
+  held.timers = compact([]);
 }
 
 /** Who has the address instead of us, or besides us. */

@@ -45,6 +45,10 @@ export interface Addon {
   interfaceName(index: number): string | undefined;
   /** Of the thread that calls. */
   shortenSlice(nanoseconds: number): number;
+  /** Gives back to the system what the C library keeps of freed memory, of all threads. */
+  trimMemory(): void;
+  /** Begins a collection of this thread's garbage, which goes on in the background. */
+  collectInSteps(): void;
   /** Receives a datagram for each signal of that number, from now on in this thread and no other. */
   openSignal(number: number): number;
   /** The thread that calls is not the one to be interrupted by it. */

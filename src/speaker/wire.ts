@@ -3,6 +3,7 @@ import { ms, systemClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
 import { nodeDatagrams } from '../network/datagram-socket.ts';
+import { giveBackMemory } from '../network/give-back-memory.ts';
 import { linuxHopDatagrams } from '../network/hop-datagrams.ts';
 import { linuxNetwork } from '../network/linux.ts';
 import { framesReceived } from '../network/receive-count.ts';
@@ -37,6 +38,8 @@ if (network.ok && hops.ok) {
   });
   const promptly = runPromptly();
   if (promptly !== undefined) logger.debug('the wire thread has a time slice like others', { why: promptly.message });
+  // Until the thread ends.
+  giveBackMemory(systemClock, 'in-steps');
   // The hand-over must not wait for a control thread that is busy.
   const stopSignal = watchStopSignal(() => wire.stop());
   if (!stopSignal.ok) logger.warn('SIGTERM is heard by the control thread only', { why: stopSignal.error.message });

@@ -391,6 +391,8 @@ NAPI_MODULE_INIT() {
       {"interfaceIndex", call_interface_index},
       {"interfaceName", call_interface_name},
       {"shortenSlice", call_shorten_slice},
+      {"trimMemory", call_trim_memory},
+      {"collectInSteps", call_collect_in_steps},
       {"openSignal", call_open_signal},
       {"avoidSignal", call_avoid_signal},
       {"startPolling", call_start_polling},

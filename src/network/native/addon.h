@@ -32,6 +32,8 @@ napi_value call_outstanding(napi_env env, napi_callback_info info);
 napi_value call_read(napi_env env, napi_callback_info info);
 napi_value call_send_parts(napi_env env, napi_callback_info info);
 napi_value call_receive_hops(napi_env env, napi_callback_info info);
+napi_value call_trim_memory(napi_env env, napi_callback_info info);
+napi_value call_collect_in_steps(napi_env env, napi_callback_info info);
 
 int signal_open(int number);
 int signal_avoid(int number);
