@@ -8,7 +8,7 @@ import { World } from './world.ts';
  * Two whole speakers on virtual time, on a line that loses and delays, in processes that stand still now and then: stories
  * drawn from a seed, which is in the name of the test that fails.
  */
-const SEEDS = Array.from({ length: Number(process.env['CLARION_SEEDS'] ?? 12) }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: Number(process.env['CLARION_BFD_SEEDS'] ?? 12) }, (_, i) => i + 1);
 
 interface Story {
   readonly world: World;

@@ -59,23 +59,15 @@ export class Stickiness {
   }
 
   performed(speaker: Speaker, effect: ElectionEffect): void {
-    switch (effect.kind) {
-      case 'hold':
-        this.#began(speaker, formatIpAddress(effect.address));
-        return;
-      case 'release':
-      case 'prepare':
-        this.#ended(speaker, formatIpAddress(effect.address));
-        return;
-      case 'holders':
-        for (const { address, handingOver } of effect.changed) {
-          const key = `${speaker.node} ${formatIpAddress(address)}`;
-          const before = this.#offering.get(key);
-          if (handingOver !== undefined) this.#offering.set(key, { why: handingOver, until: Number.POSITIVE_INFINITY });
-          else if (before !== undefined && !Number.isFinite(before.until))
-            before.until = this.#world.time.now + LATE_OFFER;
-        }
-        return;
+    const { kind } = effect;
+    if (kind === 'hold') this.#began(speaker, formatIpAddress(effect.address));
+    if (kind === 'release' || kind === 'prepare') this.#ended(speaker, formatIpAddress(effect.address));
+    if (kind !== 'holders') return;
+    for (const { address, handingOver } of effect.changed) {
+      const key = `${speaker.node} ${formatIpAddress(address)}`;
+      const before = this.#offering.get(key);
+      if (handingOver !== undefined) this.#offering.set(key, { why: handingOver, until: Number.POSITIVE_INFINITY });
+      else if (before !== undefined && !Number.isFinite(before.until)) before.until = this.#world.time.now + LATE_OFFER;
     }
   }
 
@@ -143,7 +135,9 @@ export class Stickiness {
       case 'hand-over':
       case 'yielded':
         return others || this.#anyFault() ? undefined : 'nobody else had it';
-      default:
+      case 'conflict':
+      case 'stopped':
+      case 'strengthened':
         return 'that is no cause';
     }
   }
