@@ -97,15 +97,9 @@ describe.skipIf(!privateTree.inside || !installed)(`the program and FRR${note}`,
         expect(await established()).toBe(true);
         expect(await hops()).toMatchObject([{ gateway: '192.0.2.11' }]);
       }
-      // The price, as docs/routers.md says: that nobody is there at all the router believes no sooner than by its hold timer.
-      await cable('disabled');
-      await until('BFD says it', async () => !(await bfdUp(daemon)), seconds(3));
-      await pause(ms(2 * DETECTION));
-      expect(await established()).toBe(true);
       watching = false;
       await watch;
       changes.kill();
-      await cable('forwarding');
       expect(missing).toEqual([]);
       expect(heard).not.toContain(`Deleted ${VIP}`);
     });
