@@ -29,7 +29,8 @@ const onLink = (interval: number, more = ''): readonly string[] => [
   `neighbor ${address4(CABLE, US)} dev "eth0";`,
 ];
 
-describe.skipIf(!privateTree.inside || !installed)(`BIRD${note}`, () => {
+/** Two real daemons against short limits, beside other test files: a machine that stalls gets one more chance. */
+describe.skipIf(!privateTree.inside || !installed)(`BIRD${note}`, { retry: 1 }, () => {
   const lab = new BfdLab();
   let router: (BfdRouter & { reconfigure(lines: readonly string[]): Promise<void> }) | undefined;
   const bird = async (lines: readonly string[], host = 'bird'): Promise<void> => {

@@ -35,7 +35,8 @@ interface FrrPeer {
   readonly 'remote-echo-receive-interval': number;
 }
 
-describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, () => {
+/** Two real daemons against short limits, beside other test files: a machine that stalls gets one more chance. */
+describe.skipIf(!privateTree.inside || !installed)(`FRR${note}`, { retry: 1 }, () => {
   const lab = new BfdLab();
   let router: Awaited<ReturnType<typeof startFrrBfd>> | undefined;
   const frr = async (lines: readonly string[], host = 'frr'): Promise<void> => {
