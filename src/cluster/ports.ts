@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../base/clock.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ServiceReason } from '../base/reason.ts';
 
@@ -137,4 +138,19 @@ export interface ReportBoard {
   publish(report: SpeakerReport): Promise<WriteOutcome>;
   /** The latest of every node. */
   reports(): readonly SpeakerReport[];
+  /**
+   * Whether every speaker that runs has had the time to say something since this process looks: until then, silence about an
+   * address means nothing. A change is told by `onChange`.
+   */
+  heardAll(): boolean;
+}
+
+/** A cluster that a process works on, with all that it may have to do there. */
+export interface RunningCluster extends ClusterReader, ClusterWriter, AnnotationWriter, LeaseStore, ReportBoard {
+  /** Resolves when what `list` shows is at least as new as this call: asked by a controller that has just become active. */
+  caughtUp(): Promise<void>;
+  /** For how long what `list` shows may be outdated; 0 while the cluster talks to us. */
+  viewAge(): Milliseconds;
+  /** Writes what still waits, ends all watches and timers. */
+  close(): Promise<void>;
 }

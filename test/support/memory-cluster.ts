@@ -53,6 +53,12 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     return this.#statuses.get(key);
   }
 
+  /** Set to false: speakers that run have not been heard yet. */
+  heard = true;
+  heardAll(): boolean {
+    return this.heard;
+  }
+
   list(kind: ObjectKind): readonly ClusterObject[] {
     return this.#lists.get(kind) ?? [];
   }

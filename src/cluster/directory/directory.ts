@@ -5,15 +5,11 @@ import { environmentError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Problem } from '../../base/problem.ts';
 import type {
-  AnnotationWriter,
   ClusterEvent,
   ClusterObject,
-  ClusterReader,
-  ClusterWriter,
   LeaseRecord,
-  LeaseStore,
   ObjectKind,
-  ReportBoard,
+  RunningCluster,
   ServiceStatus,
   SpeakerReport,
   WriteOutcome,
@@ -60,6 +56,8 @@ export interface DirectoryOptions {
 const CONFIG_FILE = '';
 /** A status whose Service is nowhere is removed only when nothing about the folder is in doubt any more. */
 const ORPHANS_AFTER = seconds(60);
+/** As long as the events of a burst of writes take. */
+const ONE_LOOK = ms(10);
 
 /** Everything is read once before this resolves. Rejects with a ClarionError where there is no such folder or file. */
 export async function openDirectory(options: DirectoryOptions): Promise<DirectoryCluster> {
@@ -82,7 +80,7 @@ function statOrFail(path: string, what: string): ReturnType<typeof statSync> & o
   }
 }
 
-export class DirectoryCluster implements ClusterReader, ClusterWriter, AnnotationWriter, LeaseStore, ReportBoard {
+export class DirectoryCluster implements RunningCluster {
   readonly statusWritesAtOnce = Number.POSITIVE_INFINITY;
   readonly #options: DirectoryOptions;
   readonly #manifests = new ManifestSet();
@@ -222,8 +220,19 @@ export class DirectoryCluster implements ClusterReader, ClusterWriter, Annotatio
   reports(): readonly SpeakerReport[] {
     return this.#store.reports();
   }
+  /** Reports are files: what was said is there at once. */
+  heardAll(): boolean {
+    return true;
+  }
+  /** Of what was written before this call the kernel has queued the events, and those are read before a timer is. */
+  caughtUp(): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => void clock.startTimer('caught up', ONE_LOOK, resolve));
+  }
+  viewAge(): Milliseconds {
+    return ms(0);
+  }
 
-  /** Writes what still waits, and ends all watches and timers. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
