@@ -19,6 +19,7 @@ import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { KnownAddresses } from './known-addresses.ts';
+import { leftovers } from './leftovers.ts';
 import { problemLog } from './problem-log.ts';
 import { type Standing, serviceEvents } from './service-events.ts';
 import { StatusWrites } from './status-writes.ts';
@@ -60,6 +61,9 @@ export class Controller {
   readonly #known = new KnownAddresses();
   #decisions: readonly AllocationDecision[] = [];
   #decided = new Map<ServiceKey, Standing>();
+  /** Services that have what they are to have; what speakers say of them is not known yet. */
+  #unheard = new Set<ServiceKey>();
+  #begun = false;
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
   #due: Timer | undefined;
@@ -127,6 +131,9 @@ export class Controller {
       loadBalancerClass,
     });
     this.#tellProblems(this.#problems());
+    // Of what stopped being a LoadBalancer while no controller was active there is nothing in the memory of this one.
+    if (!this.#begun) for (const service of leftovers(cluster.list('Service'))) this.#clear(service);
+    this.#begun = true;
     this.#writeStatuses(decisions, verdicts);
     this.#wakeWhenDue();
   }
@@ -136,10 +143,18 @@ export class Controller {
     return [...this.#configuration.problems(), ...this.#deps.cluster.problems(), ...(this.#inventory?.problems ?? [])];
   }
 
+  /** A Service that is no LoadBalancer any more: an API server takes the address away by itself, and leaves our conditions. */
+  #clear(service: ServiceKey): void {
+    const [namespace, name] = splitKey(service);
+    this.#writes.want(namespace, name, { ingress: [], pool: undefined, conditions: [] });
+  }
+
   /** Of 10,000 Services all but a few are as they were, and are not looked at. */
   #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {
-    const concerned = this.#known.update(verdicts, this.#deps.cluster.reports());
-    if (decisions === this.#decisions) {
+    const { cluster } = this.#deps;
+    const concerned = this.#known.update(verdicts, cluster.reports());
+    const heard = cluster.heardAll();
+    if (decisions === this.#decisions && !(heard && this.#unheard.size > 0)) {
       for (const service of concerned) {
         const before = this.#decided.get(service);
         if (before !== undefined) this.#decided.set(service, this.#decide(before, before.decision));
@@ -147,14 +162,40 @@ export class Controller {
       return;
     }
     const decided = new Map<ServiceKey, Standing>();
+    const unheard = new Set<ServiceKey>();
     for (const decision of decisions) {
       const { service } = decision;
       const before = this.#decided.get(service);
+      if (before === undefined && !heard && this.#waitsToBeHeard(decision)) {
+        unheard.add(service);
+        continue;
+      }
       const same = before?.decision === decision && !concerned.has(service);
       decided.set(service, same ? before : this.#decide(before, decision));
     }
+    for (const [service, before] of this.#decided) {
+      if (decided.has(service) || this.#inventory?.services.get(service)?.loadBalancer !== false) continue;
+      const decision = { ...before.decision, addresses: [], pool: undefined, reason: undefined, message: undefined };
+      this.#tellEvents(before, { decision, conditions: [] });
+      this.#clear(service);
+    }
     this.#decided = decided;
+    this.#unheard = unheard;
     this.#decisions = decisions;
+  }
+
+  /**
+   * A controller that has just become active does not know yet what speakers say. What has its addresses already keeps the
+   * conditions that it has until they have been heard, or every restart would write every Service twice.
+   */
+  #waitsToBeHeard({ service, addresses, pool }: AllocationDecision): boolean {
+    const standing = this.#inventory?.services.get(service);
+    return (
+      addresses.length > 0 &&
+      standing?.assignedPool === pool &&
+      isDeepStrictEqual(standing?.assigned, addresses) &&
+      addresses.some((address) => !this.#known.news.has(formatIpAddress(address)))
+    );
   }
 
   #decide(before: Standing | undefined, decision: AllocationDecision): Standing {

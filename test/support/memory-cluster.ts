@@ -25,6 +25,8 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   /** When set, every write of a status fails with this. */
   failure: string | undefined;
   writes = 0;
+  /** Writes that made a difference. */
+  changes = 0;
   readonly #objects = new Map<string, ClusterObject>();
   readonly #statuses = new Map<string, ServiceStatus>();
   readonly #reports = new Map<string, SpeakerReport>();
@@ -84,6 +86,7 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     const key = `${namespace}/${name}`;
     if (!this.#objects.has(`Service ${key}`)) return { kind: 'refused', message: 'the Service is gone' };
     if (!isDeepStrictEqual(this.#statuses.get(key), status)) {
+      this.changes++;
       this.#statuses.set(key, status);
       this.#changed();
     }
@@ -111,6 +114,12 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     return this.#reportList;
   }
 
+  /** As a controller finds it that has just started and has not asked any speaker yet. */
+  forgetReports(): void {
+    this.#reports.clear();
+    this.#reportList = [];
+  }
+
   #changed(): void {
     const before = new Map([...this.#lists.values()].flat().map((object) => [`${object.kind} ${object.name}`, object]));
     const objects = [...this.#objects.values()].map((object) => this.#withStatus(object, before));
@@ -128,9 +137,15 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     const body = {
       ...object.body,
       metadata: { ...metadata, annotations: status.pool === undefined ? metadata['annotations'] : annotations },
-      status: { loadBalancer: { ingress: status.ingress.map((ip) => ({ ip, ipMode: 'VIP' })) } },
+      // An API server takes the addresses away with the type.
+      status: isLoadBalancer(object)
+        ? { loadBalancer: { ingress: status.ingress.map((ip) => ({ ip, ipMode: 'VIP' })) } }
+        : { loadBalancer: {} },
     };
     const known = before.get(`${object.kind} ${object.name}`);
     return known !== undefined && isDeepStrictEqual(known.body, body) ? known : { ...object, body };
   }
 }
+
+const isLoadBalancer = ({ body }: ClusterObject): boolean =>
+  (body['spec'] as { readonly type?: unknown } | undefined)?.type === 'LoadBalancer';

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
+import { Scenario } from '../support/scenario.ts';
+
+/** A controller that starts where another one has already done everything, as after a rollout or a change of the active one. */
+const POOL = 'pools:\n- name: public\n  addresses: [192.0.2.200-192.0.2.209]\n';
+
+let scenario: Scenario;
+beforeEach(async () => {
+  scenario = new Scenario();
+  scenario.cluster.put(configMap(POOL), node('a'), service('web'), endpointSlice('web', ['a']));
+  await scenario.startController();
+  await scenario.startSpeaker('a', 0x11);
+  await scenario.run(3000);
+});
+afterEach(() => scenario.stop());
+
+describe('a controller that becomes active', () => {
+  test('has announced a Service, the state that the others start from', () => {
+    expect(scenario.conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'True' });
+  });
+
+  test('writes nothing where everything stands, before and after the speakers have been heard', async () => {
+    const { cluster } = scenario;
+    scenario.stopController();
+    const reports = cluster.reports();
+    cluster.forgetReports();
+    cluster.heard = false;
+    const changes = cluster.changes;
+    const events = cluster.events.length;
+    await scenario.startController();
+    await scenario.run(1000);
+    expect(cluster.changes).toBe(changes);
+    for (const report of reports) await cluster.publish(report);
+    cluster.heard = true;
+    await scenario.run(1000);
+    expect(cluster.changes).toBe(changes);
+    expect(cluster.events.length).toBe(events);
+    expect(scenario.conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'True' });
+  });
+
+  test('serves a new Service at once, although no speaker has been heard', async () => {
+    scenario.stopController();
+    scenario.cluster.heard = false;
+    await scenario.startController();
+    scenario.cluster.put(service('new'));
+    await scenario.run(20);
+    expect(scenario.addressesOf('shop/new')).toEqual(['192.0.2.201']);
+  });
+
+  test('says so once it is clear that nobody announces an address any more', async () => {
+    const { cluster } = scenario;
+    scenario.stopController();
+    scenario.stopSpeaker('a');
+    cluster.forgetReports();
+    cluster.heard = false;
+    await scenario.startController();
+    await scenario.run(1000);
+    expect(scenario.conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'True' });
+    cluster.heard = true;
+    cluster.put(node('a'));
+    await scenario.run(20);
+    expect(scenario.conditionOf('shop/web', 'Announced')).toMatchObject({ status: 'Unknown', reason: 'Pending' });
+  });
+
+  test('takes its conditions from a Service that stopped being a LoadBalancer meanwhile', async () => {
+    const { cluster } = scenario;
+    scenario.stopController();
+    cluster.put(service('web', { spec: { type: 'ClusterIP' } }));
+    await scenario.startController();
+    await scenario.run(1000);
+    expect(cluster.statusOf('shop/web')).toEqual({ ingress: [], pool: undefined, conditions: [] });
+  });
+});
+
+describe('a Service that stops being a LoadBalancer', () => {
+  test('loses its conditions and its address at once', async () => {
+    scenario.cluster.put(service('web', { spec: { type: 'ClusterIP' } }));
+    await scenario.run(20);
+    expect(scenario.cluster.statusOf('shop/web')).toEqual({ ingress: [], pool: undefined, conditions: [] });
+    expect(await scenario.answersTo('192.0.2.200')).toEqual([]);
+    expect(scenario.cluster.events.at(-1)).toMatchObject({
+      reason: 'AddressReleased',
+      message: '192.0.2.200 is free again',
+    });
+  });
+});
