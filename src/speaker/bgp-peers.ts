@@ -5,6 +5,7 @@ import type { BgpPeer, PeerTransport } from '../bgp/peer.ts';
 import { localAsnOf, type SessionConfig } from '../bgp/session-config.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import type { BfdProfile, Config, Peer } from '../config/config.ts';
+import { HIGH_SEED, textHash } from '../election/hash.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import { type SecretRef, secretValue } from '../inventory/secret.ts';
 
@@ -107,9 +108,7 @@ function read(secrets: readonly ClusterObject[], ref: SecretRef): readonly [stri
 function routerIdOf({ name, addresses }: ClusterNode): IpAddress {
   const own = addresses.find(({ family }) => family === 'ipv4');
   if (own !== undefined) return own;
-  let hash = 0x81_1c_9d_c5;
-  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01_00_01_93) >>> 0;
-  return ipAddress('ipv4', BigInt(hash === 0 ? 1 : hash));
+  return ipAddress('ipv4', BigInt(textHash(name, HIGH_SEED) || 1));
 }
 
 const remoteText = ({ remote }: Peer): string =>
