@@ -1,5 +1,5 @@
 // All set-up that must work before any npm package exists: plain JavaScript, no imports but Node's own.
-//   node setup.mjs build | demo | test
+//   node setup.mjs build | demo [--kubernetes] | test
 // Installs only what is missing, says what it installs, and ends with exit code 3 and the exact command where it cannot.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -53,10 +53,12 @@ installRouters();
 installNpmPackages();
 await buildAddon();
 await bundle();
+if (purpose === 'test') await buildKubernetes((text) => say(`${text}; the tests that need it are skipped`));
+if (purpose === 'demo' && process.argv.includes('--kubernetes')) await buildKubernetes(fail);
 
 /** The packages of those programs that are not there. */
-function missingOf(wanted) {
-  const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+function missingOf(wanted, elsewhere = []) {
+  const path = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...elsewhere];
   const present = (program) =>
     program.startsWith('/') ? existsSync(program) : path.some((folder) => existsSync(join(folder, program)));
   return [...new Set(Object.entries(wanted).flatMap(([program, pkg]) => (present(program) ? [] : [pkg])))];
@@ -132,6 +134,27 @@ async function buildAddon() {
     buildAddon({ root });
   } catch (error) {
     fail(error.message);
+  }
+}
+
+/** Without it, where it cannot be had, the tests that need it are skipped and the demo has nothing to show. */
+async function buildKubernetes(failed) {
+  const { findPrograms, buildPrograms } = await import('./src/lab/kubernetes/programs/build.mjs');
+  if (findPrograms().missing.length === 0) return;
+  say('Building Kubernetes for tests and the demo: once, about 5 minutes of two cores');
+  try {
+    const missing = missingOf({ go: 'golang-go', nice: 'coreutils' }, ['/usr/local/go/bin']);
+    if (missing.length > 0 && existsSync('/usr/bin/apt-get') && process.getuid() === 0) {
+      say(`  Installing Debian packages: ${missing.join(' ')}`);
+      aptInstall(missing);
+    }
+    let folder;
+    const took = timed(() => {
+      folder = buildPrograms({ say });
+    });
+    say(`  done in ${took}: ${folder}`);
+  } catch (error) {
+    failed(`there is no Kubernetes here: ${error.message}`);
   }
 }
 

@@ -1,12 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IpFamily } from '../base/ip-address.ts';
 import type { Lab } from './lab.ts';
+import { answering, LoggedProgram } from './logged-program.ts';
 import {
-  answering,
   type Router,
   type RouterConfig,
   type RouterNeighbour,
-  RouterProgram,
   type RouterRoute,
   type RouterSession,
   routerFolder,
@@ -22,7 +21,7 @@ const DAEMONS = ['zebra', 'bfdd', 'bgpd'] as const;
 export async function startFrr(lab: Lab, host: string, first: RouterConfig): Promise<Router> {
   const instance = lab.namespace(host);
   const folder = routerFolder('frr', lab, host);
-  const programs = DAEMONS.map((daemon) => new RouterProgram(lab, host, `${folder}/${daemon}.log`));
+  const programs = DAEMONS.map((daemon) => new LoggedProgram(lab, host, `${folder}/${daemon}.log`));
   let config = first;
   mkdirSync('/run/frr/etc', { recursive: true });
   writeFileSync(
@@ -57,7 +56,7 @@ export async function startFrr(lab: Lab, host: string, first: RouterConfig): Pro
       );
     }
   };
-  const all = (act: (program: RouterProgram) => Promise<void>): Promise<void> =>
+  const all = (act: (program: LoggedProgram) => Promise<void>): Promise<void> =>
     Promise.all(programs.map(act)).then(() => {});
   const bgpd = programs[DAEMONS.indexOf('bgpd')]!;
   await start();

@@ -1,12 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { environmentError } from '../base/errors.ts';
 import type { Lab } from './lab.ts';
+import { answering, LoggedProgram } from './logged-program.ts';
 import {
-  answering,
   type Router,
   type RouterConfig,
   type RouterNeighbour,
-  RouterProgram,
   type RouterRoute,
   type RouterSession,
   routerFolder,
@@ -15,7 +14,7 @@ import {
 /** GoBGP. */
 export async function startGobgp(lab: Lab, host: string, first: RouterConfig): Promise<Router> {
   const folder = routerFolder('gobgp', lab, host);
-  const program = new RouterProgram(lab, host, `${folder}/log`);
+  const program = new LoggedProgram(lab, host, `${folder}/log`);
   let config = first;
   let returned = false;
   const ask = (...words: readonly string[]): Promise<string> => lab.run(host, ['gobgp', ...words]);

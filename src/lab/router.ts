@@ -1,9 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Milliseconds, machineTime, ms, seconds, systemClock } from '../base/clock.ts';
-import { environmentError } from '../base/errors.ts';
+import { existsSync, mkdirSync } from 'node:fs';
+import type { Milliseconds } from '../base/clock.ts';
 import type { IpFamily } from '../base/ip-address.ts';
-import { ended, type Lab, terminate } from './lab.ts';
+import type { Lab } from './lab.ts';
 
 /**
  * Real routers in hosts of the lab: FRR, BIRD and GoBGP as Debian has them, configured from one value and asked for their
@@ -124,72 +122,3 @@ export function routerFolder(kind: RouterKind, lab: Lab, host: string): string {
   mkdirSync(folder, { recursive: true });
   return folder;
 }
-
-/** One program of a router, with its log in a file. */
-export class RouterProgram {
-  readonly #lab: Lab;
-  readonly #host: string;
-  readonly #log: string;
-  #child: ChildProcess | undefined;
-
-  constructor(lab: Lab, host: string, log: string) {
-    this.#lab = lab;
-    this.#host = host;
-    this.#log = log;
-    writeFileSync(log, '');
-  }
-
-  start(command: readonly string[]): void {
-    // The shell is replaced by the program, so that signals reach it.
-    this.#child = this.#lab.spawn(this.#host, ['sh', '-c', `exec "$@" >>'${this.#log}' 2>&1`, 'sh', ...command]);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
-  }
-
-  get running(): boolean {
-    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-
-  async stop(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill('SIGCONT');
-    await terminate(child);
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    child.kill('SIGKILL');
-    await ended(child);
-  }
-
-  log(): string {
-    return readFileSync(this.#log, 'utf8');
-  }
-}
-
-/** Until it answers; throws with what it said when it ends instead, or does not answer in time. */
-export async function answering(
-  what: string,
-  programs: readonly RouterProgram[],
-  ask: () => Promise<unknown>,
-): Promise<void> {
-  const limit = machineTime() + seconds(15);
-  for (;;) {
-    try {
-      await ask();
-      return;
-    } catch (cause) {
-      const said = programs.map((program) => program.log()).join('\n');
-      if (programs.some((program) => !program.running)) throw environmentError(`${what} ended: ${said}`, cause);
-      if (machineTime() > limit) throw environmentError(`${what} does not answer: ${said}`, cause);
-    }
-    await pause(ms(25));
-  }
-}
-
-export const pause = (time: Milliseconds): Promise<void> =>
-  new Promise((resolve) => void systemClock.startTimer('lab pause', time, resolve));

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Milliseconds, machineTime, ms, seconds } from '../../src/base/clock.ts';
-import { pause, type Router, type RouterConfig, type RouterNeighbour, routerInstalled } from '../../src/lab/router.ts';
+import { pause } from '../../src/lab/logged-program.ts';
+import { type Router, type RouterConfig, type RouterNeighbour, routerInstalled } from '../../src/lab/router.ts';
 import { startRouter } from '../../src/lab/router-start.ts';
 import { privateTree, skipNote } from '../support/lab.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ms, seconds } from '../../src/base/clock.ts';
 import { ended } from '../../src/lab/lab.ts';
-import { pause, type Router, type RouterRoute, routerInstalled } from '../../src/lab/router.ts';
+import { pause } from '../../src/lab/logged-program.ts';
+import { type Router, type RouterRoute, routerInstalled } from '../../src/lab/router.ts';
 import { startRouter } from '../../src/lab/router-start.ts';
 import type { ClusterStatus } from '../../src/status/cluster-status.ts';
 import { privateTree, skipNote } from '../support/lab.ts';

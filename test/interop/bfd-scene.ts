@@ -7,7 +7,8 @@ import type { BfdSessionConfig } from '../../src/bfd/session-config.ts';
 import type { BfdSessionReport } from '../../src/bfd/session-report.ts';
 import type { SessionState } from '../../src/bfd/wire/constants.ts';
 import { Lab } from '../../src/lab/lab.ts';
-import { answering, pause, RouterProgram, routerFolder } from '../../src/lab/router.ts';
+import { answering, LoggedProgram, pause } from '../../src/lab/logged-program.ts';
+import { routerFolder } from '../../src/lab/router.ts';
 import { linuxHopDatagrams } from '../../src/network/hop-datagrams.ts';
 import { linuxNetwork } from '../../src/network/linux.ts';
 import { config, ip } from '../bfd/scene.ts';
@@ -115,7 +116,7 @@ export const session = (
 
 /** What both kinds of router can do. */
 export interface BfdRouter {
-  readonly program: RouterProgram;
+  readonly program: LoggedProgram;
   ask(...words: readonly string[]): Promise<string>;
 }
 
@@ -132,7 +133,7 @@ export async function startBirdBfd(
       ['log stderr all;', 'router id 10.0.0.1;', 'protocol device {}', 'protocol bfd {', ...body, '}', ''].join('\n'),
     );
   write(lines);
-  const program = new RouterProgram(lab, host, `${folder}/log`);
+  const program = new LoggedProgram(lab, host, `${folder}/log`);
   const ask = (...words: readonly string[]): Promise<string> =>
     lab.run(host, ['birdc', '-s', `${folder}/ctl`, ...words]);
   program.start(['bird', '-f', '-c', `${folder}/bird.conf`, '-s', `${folder}/ctl`, '-P', `${folder}/pid`]);
@@ -166,11 +167,11 @@ export async function startFrrBfd(
   );
   writeFileSync(`${folder}/frr.conf`, ['hostname router', 'log stdout', 'bfd', ...lines, 'exit', ''].join('\n'));
   const instance = lab.namespace(host);
-  const started: RouterProgram[] = [];
+  const started: LoggedProgram[] = [];
   const mounts =
     'mount --bind /run/frr/etc/passwd /etc/passwd && mount --bind /run/frr/etc/group /etc/group && exec "$@"';
   for (const daemon of ['zebra', 'bfdd']) {
-    const program = new RouterProgram(lab, host, `${folder}/${daemon}.log`);
+    const program = new LoggedProgram(lab, host, `${folder}/${daemon}.log`);
     program.start([
       'sh',
       '-c',
