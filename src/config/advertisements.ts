@@ -7,10 +7,11 @@ import {
   looksLikeCommunity,
   parseCommunity,
   parseLegacyCommunity,
+  parseNumericCommunity,
   wellKnownNames,
 } from './community.ts';
 import type { BgpAdvertisement, Community, L2Advertisement, Pool } from './config.ts';
-import { type Element, type Findings, nameOf } from './element.ts';
+import { type Dialect, type Element, type Findings, nameOf } from './element.ts';
 import { sureToShareNode } from './fields.ts';
 import type { BgpAdvertisementDraft, L2AdvertisementDraft } from './schema.ts';
 
@@ -23,8 +24,8 @@ export interface Surroundings {
   readonly peerNames: ReadonlySet<string>;
   /** Aliases; `undefined` for a bad one. */
   readonly communities: ReadonlyMap<string, Community | undefined>;
-  /** MetalLB 0.12 knows neither large communities nor names, and does not compare localPref. */
-  readonly legacy: boolean;
+  /** MetalLB 0.12 knows no large communities and does not compare localPref; no MetalLB knows communities by name. */
+  readonly dialect: Dialect;
 }
 
 type PoolSelection = Pick<L2Advertisement, 'ipAddressPools' | 'ipAddressPoolSelectors'>;
@@ -78,7 +79,7 @@ export function judgeBgpAdvertisements(
     const said = JSON.stringify({ ...advertisement, name: '' });
     const twin = seen.get(said);
     if (twin !== undefined) {
-      const message = `${findings.called(element)} says the same as ${findings.called(twin)} (line ${findings.lineOf(twin.place.at)})`;
+      const message = `${findings.called(element)} says the same as ${findings.called(twin)} (${findings.lineOf(twin)})`;
       findings.report(element, 'duplicate-advertisement', [], message, 'Remove one of them.');
       continue;
     }
@@ -89,7 +90,7 @@ export function judgeBgpAdvertisements(
     reportAggregation(element, advertisement, selected, widest, findings);
     const mine: Judged = { element, advertisement, selected: new Set(selected) };
     // MetalLB 0.12 takes several, and whichever comes first is sent.
-    if (!around.legacy) reportLocalPref(mine, everyPool, earlier, findings);
+    if (around.dialect !== 'metallb-legacy') reportLocalPref(mine, everyPool, earlier, around.dialect, findings);
     if (findings.isBad(element)) continue;
     seen.set(said, element);
     if (everyPool) earlier.everyPool.push(mine);
@@ -135,16 +136,22 @@ function reportUnknownPeers(
   }
 }
 
+const COMMUNITY_READERS = {
+  clarion: parseCommunity,
+  'metallb-legacy': parseLegacyCommunity,
+  'metallb-resources': parseNumericCommunity,
+} as const satisfies Record<Dialect, unknown>;
+
 /** Aliases first, then numbers and well-known names; each value once. */
 function communitiesOf(
   element: Element,
   draft: BgpAdvertisementDraft,
-  { communities, legacy }: Surroundings,
+  { communities, dialect }: Surroundings,
   findings: Findings,
 ): readonly Community[] {
   const values = new Map<string, Community>();
   for (const [i, text] of (draft.communities ?? []).entries()) {
-    const literal = legacy ? parseLegacyCommunity(text) : parseCommunity(text);
+    const literal = COMMUNITY_READERS[dialect](text);
     const value = communities.has(text) ? communities.get(text) : literal;
     if (value !== undefined) values.set(JSON.stringify(value), value);
     else if (communities.has(text))
@@ -218,7 +225,16 @@ interface Earlier {
 }
 
 /** One prefix can have one LOCAL_PREF at a peer. With serviceSelectors nobody knows here whether the same Services are meant. */
-function reportLocalPref(mine: Judged, everyPool: boolean, earlier: Earlier, findings: Findings): void {
+function reportLocalPref(
+  mine: Judged,
+  everyPool: boolean,
+  earlier: Earlier,
+  dialect: Dialect,
+  findings: Findings,
+): void {
+  // RFC 4271 §5.1.5 leaves the default to us: 100, as everywhere. MetalLB compares what is written, with 0 for nothing.
+  const localPrefOf = ({ localPref }: BgpAdvertisement): number =>
+    localPref ?? (dialect === 'metallb-resources' ? 0 : 100);
   const { advertisement, element } = mine;
   if (advertisement.serviceSelectors.length > 0) return;
   const others = everyPool
@@ -233,7 +249,7 @@ function reportLocalPref(mine: Judged, everyPool: boolean, earlier: Earlier, fin
       if (pool === undefined) continue;
       const message =
         `localPref ${localPrefOf(advertisement)} meets localPref ${localPrefOf(other.advertisement)} of ` +
-        `${findings.called(other.element)} (line ${findings.lineOf(other.element.place.at)}) for the same prefixes of pool "${pool.name}"`;
+        `${findings.called(other.element)} (${findings.lineOf(other.element)}) for the same prefixes of pool "${pool.name}"`;
       findings.report(
         element,
         'localpref-conflict',
@@ -244,9 +260,6 @@ function reportLocalPref(mine: Judged, everyPool: boolean, earlier: Earlier, fin
       return;
     }
 }
-
-/** RFC 4271 §5.1.5 leaves the default to us: 100, as everywhere. */
-const localPrefOf = ({ localPref }: BgpAdvertisement): number => localPref ?? 100;
 
 function clashingPool(a: Judged, b: Judged): Pool | undefined {
   const one = a.advertisement;

@@ -17,6 +17,11 @@ export const wellKnownNames: readonly string[] = Object.keys(WELL_KNOWN);
 /** "64512:1" (RFC 1997), "large:64512:1:2" (RFC 8092) or a well-known name. Undefined: none of them. */
 export function parseCommunity(text: string): Community | undefined {
   if (Object.hasOwn(WELL_KNOWN, text)) return { kind: 'standard', value: WELL_KNOWN[text]! };
+  return parseNumericCommunity(text);
+}
+
+/** No names: MetalLB's custom resources. */
+export function parseNumericCommunity(text: string): Community | undefined {
   const parts = text.split(':');
   const numbers = parts
     .slice(parts[0] === 'large' ? 1 : 0)

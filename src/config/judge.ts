@@ -1,8 +1,17 @@
 import { type Document, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Problem } from '../base/problem.ts';
 import { advertisementSelects, judgeBgpAdvertisements, judgeL2Advertisements } from './advertisements.ts';
-import type { Config, Pool } from './config.ts';
-import { type BadElement, type Element, Findings, LIST_SECTIONS, type ListSection, NOUNS, nameOf } from './element.ts';
+import type { Community, Config, Pool } from './config.ts';
+import {
+  type BadElement,
+  type Dialect,
+  type Element,
+  Findings,
+  LIST_SECTIONS,
+  type ListSection,
+  NOUNS,
+  nameOf,
+} from './element.ts';
 import { readElement } from './issues.ts';
 import { bfdProfileOf, judgePeers } from './peers.ts';
 import { judgePools } from './pools.ts';
@@ -90,38 +99,55 @@ function judgeDocument(text: ConfigText, document: Document): Judgement {
   const sections = new Sections(document, text.key, findings);
   const elements = sections.elements();
   const communities = sections.communities();
+  const implied = !sections.legacy && !sections.isMeant('l2Advertisements') && !sections.isMeant('bgpAdvertisements');
+  const dialect = sections.legacy ? 'metallb-legacy' : 'clarion';
+  const lists = judgeElements({ elements, communities, dialect, implied }, findings);
+  const config: Config = { ...lists, ...judgeSettings(sections, findings) };
+  const present = LIST_SECTIONS.some((section) => elements[section].length > 0 || findings.anyBad(section));
+  if (!present && findings.problems().length === 0) findings.reportText('empty-configuration', 0, EMPTY);
+  if (sections.legacy) findings.reportText('legacy-dialect', 0, LEGACY);
+  return { config, dialect, problems: findings.problems(), present, bad: findings.bad() };
+}
+
+export interface ConfigElements {
+  readonly elements: Readonly<Record<ListSection, readonly Element[]>>;
+  /** Aliases; `undefined` for a bad one. */
+  readonly communities: ReadonlyMap<string, Community | undefined>;
+  readonly dialect: Dialect;
+  /** True: there is no list of advertisements, which means one for every pool. */
+  readonly implied: boolean;
+}
+
+/** Every element by itself, then what they are to one another. */
+export function judgeElements(
+  { elements, communities, dialect, implied }: ConfigElements,
+  findings: Findings,
+): Pick<Config, ListSection> {
   const drafts = <T>(section: ListSection, schema: Parameters<typeof readElement<T>>[0]) =>
     draftsOf(elements[section], schema, findings);
 
   const bfdProfiles = drafts('bfdProfiles', bfdProfileSchema).map(([, draft]) => bfdProfileOf(draft));
   const pools = judgePools(drafts('pools', poolSchema), findings);
   const profileNames = namesOf(elements.bfdProfiles);
-  const peers = judgePeers(drafts('peers', peerSchema), profileNames, sections.legacy, findings);
+  const peers = judgePeers(drafts('peers', peerSchema), profileNames, dialect, findings);
   const around = {
     pools,
     poolNames: namesOf(elements.pools),
     peerNames: namesOf(elements.peers),
     communities,
-    legacy: sections.legacy,
+    dialect,
   };
   const l2 = judgeL2Advertisements(drafts('l2Advertisements', l2AdvertisementSchema), around, findings);
   const bgp = judgeBgpAdvertisements(drafts('bgpAdvertisements', bgpAdvertisementSchema), around, findings);
-  const implied = !sections.legacy && !sections.isMeant('l2Advertisements') && !sections.isMeant('bgpAdvertisements');
-  const config: Config = {
+  const lists = {
     pools,
     l2Advertisements: implied ? emptyConfig().l2Advertisements : l2,
     bgpAdvertisements: bgp,
     peers,
     bfdProfiles,
-    ...judgeSettings(sections, findings),
   };
-
-  reportNotAdvertised(elements.pools, config, findings);
-  const present = LIST_SECTIONS.some((section) => elements[section].length > 0 || findings.anyBad(section));
-  if (!present && findings.problems().length === 0) findings.reportText('empty-configuration', 0, EMPTY);
-  if (sections.legacy) findings.reportText('legacy-dialect', 0, LEGACY);
-  const dialect = sections.legacy ? 'metallb-legacy' : 'clarion';
-  return { config, dialect, problems: findings.problems(), present, bad: findings.bad() };
+  reportNotAdvertised(elements.pools, lists, findings);
+  return lists;
 }
 
 const EMPTY = 'the configuration has no pool, peer or advertisement: no Service is given an address';
@@ -148,15 +174,18 @@ function reportSameNames(elements: readonly Element[], findings: Findings): void
     const earlier = first.get(name);
     if (earlier === undefined) first.set(name, element);
     else {
-      const line = findings.lineOf(earlier.place.at);
-      const message = `${findings.called(element)} has the name of another ${NOUNS[element.section]} (line ${line})`;
+      const message = `${findings.called(element)} has the name of another ${NOUNS[element.section]} (${findings.lineOf(earlier)})`;
       findings.report(element, 'duplicate-name', ['name'], message, 'Rename one of them.');
     }
   }
 }
 
 /** Not while an advertisement is bad: it may be the one that selects the pool. */
-function reportNotAdvertised(elements: readonly Element[], config: Config, findings: Findings): void {
+function reportNotAdvertised(
+  elements: readonly Element[],
+  config: Pick<Config, ListSection>,
+  findings: Findings,
+): void {
   if (findings.anyBad('l2Advertisements') || findings.anyBad('bgpAdvertisements')) return;
   const byName = new Map<string, Pool>(config.pools.map((pool) => [pool.name, pool]));
   const advertisements = [...config.l2Advertisements, ...config.bgpAdvertisements];

@@ -2,7 +2,7 @@ import { type Milliseconds, ms, seconds } from '../base/clock.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import { didYouMean } from './closest.ts';
 import type { BfdProfile, Peer } from './config.ts';
-import type { Element, Findings } from './element.ts';
+import type { Dialect, Element, Findings } from './element.ts';
 import { sureToShareNode } from './fields.ts';
 import type { BfdProfileDraft, PeerDraft } from './schema.ts';
 
@@ -10,9 +10,10 @@ import type { BfdProfileDraft, PeerDraft } from './schema.ts';
 export function judgePeers(
   drafts: readonly (readonly [Element, PeerDraft])[],
   profileNames: ReadonlySet<string>,
-  legacy: boolean,
+  dialect: Dialect,
   findings: Findings,
 ): Peer[] {
+  const legacy = dialect === 'metallb-legacy';
   const peers: Peer[] = [];
   const sessions = new Map<string, { readonly peer: Peer; readonly element: Element }[]>();
   for (const [element, draft] of drafts) {
@@ -153,10 +154,10 @@ function reportTwice(
   legacy: boolean,
   findings: Findings,
 ): void {
-  const line = findings.lineOf(otherElement.place.at);
+  const line = findings.lineOf(otherElement);
   const same = JSON.stringify({ ...peer, name: '' }, asText) === JSON.stringify({ ...other, name: '' }, asText);
   if (!same && !sureToShareNode(peer, other)) return;
-  const message = `peer "${peer.name}" describes the same session as peer "${other.name}" (line ${line})`;
+  const message = `peer "${peer.name}" describes the same session as peer "${other.name}" (${line})`;
   if (legacy && !same)
     findings.report(
       element,

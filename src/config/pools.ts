@@ -56,8 +56,8 @@ function reportOverlaps(element: Element, pool: Pool, taken: RangeIndex<Element>
     own.add(range, i);
     const other = taken.find(range);
     if (other === undefined) continue;
-    const line = findings.lineOf(other.owner.place.at);
-    const message = `${formatIpRange(range)} of pool "${pool.name}" overlaps ${formatIpRange(other.range)} of pool "${other.owner.name}" (line ${line})`;
+    const line = findings.lineOf(other.owner);
+    const message = `${formatIpRange(range)} of pool "${pool.name}" overlaps ${formatIpRange(other.range)} of pool "${other.owner.name}" (${line})`;
     const common = formatIpRange(intersection(range, other.range));
     findings.report(element, 'pool-overlap', ['addresses', i], message, `Take ${common} out of one of them.`);
     return;
