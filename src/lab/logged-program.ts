@@ -7,11 +7,11 @@ import { ended, type Lab, terminate } from './lab.ts';
 /** A program in a host of the lab, with its log in a file. */
 export class LoggedProgram {
   readonly #lab: Lab;
-  readonly #host: string;
+  readonly #host: string | undefined;
   readonly #log: string;
   #child: ChildProcess | undefined;
 
-  constructor(lab: Lab, host: string, log: string) {
+  constructor(lab: Lab, host: string | undefined, log: string) {
     this.#lab = lab;
     this.#host = host;
     this.#log = log;
@@ -50,19 +50,23 @@ export class LoggedProgram {
   }
 }
 
+/** Characters of a log that a complaint repeats. */
+const LAST_WORDS = 2000;
+
 /** Until it answers; throws with what it said when it ends instead, or does not answer in time. */
 export async function answering(
   what: string,
   programs: readonly LoggedProgram[],
   ask: () => Promise<unknown>,
+  patience: Milliseconds = seconds(15),
 ): Promise<void> {
-  const limit = machineTime() + seconds(15);
+  const limit = machineTime() + patience;
   for (;;) {
     try {
       await ask();
       return;
     } catch (cause) {
-      const said = programs.map((program) => program.log()).join('\n');
+      const said = programs.map((program) => program.log().slice(-LAST_WORDS)).join('\n');
       if (programs.some((program) => !program.running)) throw environmentError(`${what} ended: ${said}`, cause);
       if (machineTime() > limit) throw environmentError(`${what} does not answer: ${said}`, cause);
     }

@@ -1,0 +1,50 @@
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from '../../src/lab/kubernetes/control-plane.ts';
+import { findKubernetesPrograms, type KubernetesPrograms } from '../../src/lab/kubernetes/programs.ts';
+import { Lab } from '../../src/lab/lab.ts';
+import { privateTree } from './lab.ts';
+
+/**
+ * Whether this test process may have a Kubernetes. Use:
+ *
+ *     describe.skipIf(!kubernetes.available)(`with a real API server${kubernetesSkipNote}`, () => {
+ *       let cluster: TestControlPlane;
+ *       beforeAll(async () => { cluster = await testControlPlane('patches'); });
+ *       afterAll(() => cluster?.stop());
+ *
+ * One control plane (3-6 s, 300 MB) for all tests of a file. Run: npx tsx test/run.ts test/kubernetes/NAME.test.ts
+ */
+export const programs: KubernetesPrograms = await findKubernetesPrograms();
+
+export const kubernetes: { readonly available: true } | { readonly available: false; readonly reason: string } =
+  programs.missing.length > 0
+    ? { available: false, reason: `no ${programs.missing.join(', ')} here: node setup.mjs test builds them` }
+    : privateTree.inside
+      ? { available: true }
+      : { available: false, reason: privateTree.reason };
+
+/** For the title of such a suite, so that a skip says why. */
+export const kubernetesSkipNote: string = kubernetes.available ? '' : ` (skipped: ${kubernetes.reason})`;
+
+export interface TestControlPlane {
+  readonly plane: ControlPlane;
+  stop(): Promise<void>;
+}
+
+/** etcd and the API server alone, on loopback of the tree's own namespace, so that the test process reaches them. `name`: unique among test files. */
+export async function testControlPlane(
+  name: string,
+  options: Pick<ControlPlaneOptions, 'flags'> = {},
+): Promise<TestControlPlane> {
+  const lab = new Lab(name);
+  try {
+    const plane = await startControlPlane({ lab, programs, ...options });
+    return { plane, stop: () => plane.kill().then(() => lab.stop()) };
+  } catch (thrown) {
+    await lab.stop();
+    throw thrown;
+  }
+}
