@@ -1,6 +1,7 @@
 import { compact } from '../../base/compact.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ClusterObject } from '../ports.ts';
+import { compareText } from '../sorted-objects.ts';
 
 /** "Kind/namespace/name": none of the three may contain a slash. */
 export type ObjectKey = string & { readonly __format: 'Kind/namespace/name' };
@@ -96,4 +97,3 @@ const byPrecedence = (a: Claim, b: Claim): number =>
   Number(a.kept) - Number(b.kept) || compareText(a.file, b.file) || a.object.origin.line - b.object.origin.line;
 
 /** By code unit: the same on every machine, whatever its locale. */
-export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -14,6 +14,7 @@ import type {
   SpeakerReport,
   WriteOutcome,
 } from '../ports.ts';
+import { SortedLists } from '../sorted-objects.ts';
 import { impliedNodeObject, mergeAnnotations, ownAnnotations } from './annotations.ts';
 import { type ObjectKey, objectKey } from './claims.ts';
 import { parseConfigFile } from './config-file.ts';
@@ -24,7 +25,6 @@ import { LeaseFiles } from './lease-files.ts';
 import { type Changed, ManifestSet, OBJECT_QUIET, type Reading } from './manifest-set.ts';
 import { parseManifest } from './parse.ts';
 import { mergeStatus } from './service-status.ts';
-import { SortedLists } from './sorted-objects.ts';
 import { Store } from './store.ts';
 import { FolderWatch, type FolderWatchOptions } from './watch.ts';
 

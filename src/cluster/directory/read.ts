@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ObjectLists } from '../ports.ts';
-import { compareText, keyOf, ObjectClaims } from './claims.ts';
+import { compareText, SortedLists } from '../sorted-objects.ts';
+import { keyOf, ObjectClaims } from './claims.ts';
 import { fileProblem, look, readText } from './files.ts';
 import { parseManifest } from './parse.ts';
-import { SortedLists } from './sorted-objects.ts';
 
 /**
  * A folder of manifests as it is at this moment, as its owner wrote it: nothing of `.clarion/` is merged in.

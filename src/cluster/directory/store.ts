@@ -5,6 +5,7 @@ import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ServiceStatus, SpeakerReport, WriteOutcome } from '../ports.ts';
+import { compareText } from '../sorted-objects.ts';
 import {
   type AnnotationRecord,
   annotated,
@@ -12,7 +13,7 @@ import {
   decodeAnnotations,
   encodeAnnotations,
 } from './annotations.ts';
-import { compareText, type ObjectKey, objectKey } from './claims.ts';
+import { type ObjectKey, objectKey } from './claims.ts';
 import { fileNameOf } from './file-name.ts';
 import { fileProblem, readText } from './files.ts';
 import { isMapping } from './identify.ts';

@@ -1,21 +1,35 @@
-import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from '../ports.ts';
-import { compareText, type ObjectKey } from './claims.ts';
+import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from './ports.ts';
 
 /** Above this many changes at once a list is sorted anew instead of patched. */
 const PATCH_AT_MOST = 32;
 
-/** The objects of one kind, sorted by namespace and name; the array stays the same one until an object changes. */
-class SortedObjects {
-  readonly #objects = new Map<ObjectKey, ClusterObject>();
+/**
+ * The objects of one kind, sorted by namespace and name; the array stays the same one until an object changes. Keys are the
+ * owner's: one for each namespace and name.
+ */
+export class SortedObjects {
+  readonly #objects = new Map<string, ClusterObject>();
   #list: readonly ClusterObject[] = [];
-  #changed = new Map<ObjectKey, ClusterObject>();
+  #changed = new Map<string, ClusterObject>();
 
-  put(key: ObjectKey, object: ClusterObject | undefined): void {
+  put(key: string, object: ClusterObject | undefined): void {
     const before = this.#objects.get(key);
     if (before === object) return;
     if (object === undefined) this.#objects.delete(key);
     else this.#objects.set(key, object);
     this.#changed.set(key, (object ?? before)!);
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(key: string): ClusterObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#objects.keys();
   }
 
   list(): readonly ClusterObject[] {
@@ -38,7 +52,7 @@ export class SortedLists {
     SortedObjects
   >;
 
-  put(kind: ObjectKind, key: ObjectKey, object: ClusterObject | undefined): void {
+  put(kind: ObjectKind, key: string, object: ClusterObject | undefined): void {
     this.#kinds[kind].put(key, object);
   }
   list(kind: ObjectKind): readonly ClusterObject[] {
@@ -65,3 +79,5 @@ function patch(list: ClusterObject[], named: ClusterObject, object: ClusterObjec
 
 const compareObjects = (a: ClusterObject, b: ClusterObject): number =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
+
+export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
