@@ -17,7 +17,7 @@ import { privateTree } from './lab.ts';
  *
  * One control plane (3-6 s, 300 MB) for all tests of a file. Run: npx tsx test/run.ts test/kubernetes/NAME.test.ts
  */
-export const programs: KubernetesPrograms = await findKubernetesPrograms();
+const programs: KubernetesPrograms = await findKubernetesPrograms();
 
 export const kubernetes: { readonly available: true } | { readonly available: false; readonly reason: string } =
   programs.missing.length > 0
@@ -43,6 +43,25 @@ export async function testControlPlane(
   try {
     const plane = await startControlPlane({ lab, programs, ...options });
     return { plane, stop: () => plane.kill().then(() => lab.stop()) };
+  } catch (thrown) {
+    await lab.stop();
+    throw thrown;
+  }
+}
+
+export interface TestCluster extends LabCluster {
+  stop(): Promise<void>;
+}
+
+/** The whole lab (src/lab/kubernetes/cluster.ts): three nodes with kube-proxy, a client, a router. 5 s, 500 MB. */
+export async function testCluster(
+  name: string,
+  options: Pick<LabClusterOptions, 'flags' | 'controllers'> = {},
+): Promise<TestCluster> {
+  const lab = new Lab(name);
+  try {
+    const cluster = await startLabCluster({ lab, programs, ...options });
+    return { ...cluster, stop: () => cluster.kill().then(() => lab.stop()) };
   } catch (thrown) {
     await lab.stop();
     throw thrown;

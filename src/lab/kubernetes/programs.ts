@@ -19,6 +19,6 @@ export async function findKubernetesPrograms(): Promise<KubernetesPrograms> {
     bundled ? '../src/lab/kubernetes/programs/build.mjs' : './programs/build.mjs',
     import.meta.url,
   );
-  const { findPrograms } = (await import(fileURLToPath(script))) as { findPrograms(): KubernetesPrograms };
+  const { findPrograms } = (await import(fileURLToPath(script))) as { findPrograms: () => KubernetesPrograms };
   return findPrograms();
 }
