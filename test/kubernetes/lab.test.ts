@@ -89,7 +89,7 @@ describe.skipIf(!kubernetes.available)(`the lab's cluster with kube-proxy${kuber
     await answers(client, 'http://192.0.2.200/');
     const told = await Promise.all(Array.from({ length: 30 }, () => client.get('http://192.0.2.200/')));
     const pods = new Set(told.map(({ text }) => /hello from (\S+),/.exec(text)?.[1]));
-    expect([...pods].sort()).toEqual([...NODES]);
+    expect(pods).toEqual(new Set(NODES));
     // Its own Pod sees the node's address in the Pods' network.
     expect(told.find(({ text }) => text.includes('node-b'))?.text).toBe(
       `hello from node-b, you are ${nodeAddress('node-a')}`,
@@ -142,8 +142,8 @@ describe.skipIf(!kubernetes.available)(`the lab's cluster with kube-proxy${kuber
     await lab.run(ROUTER.host, ['ip', 'route', 'add', '203.0.113.1', ...hops]);
     await answers(remote, 'http://203.0.113.1/');
     const told = await Promise.all(Array.from({ length: 30 }, () => remote.get('http://203.0.113.1/')));
-    expect([...new Set(told.map(({ text }) => text))].sort()).toEqual(
-      ['node-a', 'node-b'].map((node) => `hello from ${node}, you are ${REMOTE.address}`),
+    expect(new Set(told.map(({ text }) => text))).toEqual(
+      new Set(['node-a', 'node-b'].map((node) => `hello from ${node}, you are ${REMOTE.address}`)),
     );
   });
 

@@ -1,3 +1,4 @@
+import { type LabCluster, type LabClusterOptions, startLabCluster } from '../../src/lab/kubernetes/cluster.ts';
 import {
   type ControlPlane,
   type ControlPlaneOptions,
