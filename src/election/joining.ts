@@ -98,8 +98,9 @@ export class Joining {
   expired(desk: Desk): void {
     if (desk.phase !== 'starting' && desk.phase !== 'waking') return;
     const somebody = desk.peers.living().some(({ settled }) => settled);
-    // A waking process asks for as long as its members seem to live: if they do not answer they will soon not.
-    if (somebody && (desk.phase === 'waking' || this.#patience-- > 0)) {
+    // A waking process asks for as long as anybody is heard at all. Who hears nobody keeps what it holds, asleep before or not:
+    // that all members are dead would be found out much later, by a process whose own time-outs have grown.
+    if (somebody && (desk.phase === 'waking' ? !desk.config.isDeaf() : this.#patience-- > 0)) {
       desk.due.set('settle', ms(desk.now + desk.config.settleTime));
       return;
     }
@@ -138,6 +139,8 @@ export class Joining {
     if (phase === 'starting') {
       // The table tells of claims whose makers are not met yet, and not met is not dead.
       if (by === 'table') desk.metBy = ms(desk.now + REUNION);
+      // A member that hears half or fewer may not even have heard of what the others hold.
+      if (by === 'table' && !amongStrong) desk.reunionUntil = ms(desk.now + REUNION);
       const unsure = by === 'time' && desk.peers.living().length === 0;
       desk.quorum.begin(amongStrong && !unsure);
       desk.emit({ kind: 'notice', notice: { kind: 'settled', by } });
@@ -163,7 +166,8 @@ export function answerAsk(desk: Desk, from: Peer, { asleep, digest }: Extract<Me
     for (const record of desk.table.records())
       for (const claim of record.claims) if (claim.instance !== instance) claims.push(claim);
   claims.sort((a, b) => (a.instance < b.instance ? -1 : a.instance > b.instance ? 1 : 0));
-  const strong = !desk.quorum.weak;
+  // Who has only just met more than half again has not heard yet what they hold.
+  const strong = !desk.quorum.weak && desk.now >= desk.reunionUntil;
   for (const message of inParts(claims, desk.nextSequence(), (part, list) => ({
     kind: 'table',
     part,

@@ -95,6 +95,32 @@ describe('the start', () => {
     expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 13 });
   });
 
+  test('the table of a member that hears half or fewer may lack what the others hold: until they are met nothing is taken', () => {
+    const rig = starting();
+    rig.member('b', 'alive');
+    rig.facts('b', factsWith(cable(2)), true);
+    rig.take();
+    rig.hear('b', { kind: 'table', part: part(), standing: 'joining', strong: false, claims: [] });
+    rig.wait(1000);
+    expect(rig.taken('hold')).toEqual([]);
+    rig.wait(200);
+    expect(rig.taken('hold')).toHaveLength(1);
+  });
+
+  test('a member that has just met more than half again gives its table as one that has not', () => {
+    const rig = new Rig('a').settle(['b', 'c']);
+    for (const node of ['b', 'c']) rig.member(node, 'dead');
+    rig.member('b', 'alive', 1);
+    const strong = (): readonly boolean[] => {
+      rig.take();
+      rig.hear('b', { kind: 'ask', asleep: 0, digest: EMPTY_DIGEST }, 1);
+      return rig.said('table').map(({ message }) => message.strong);
+    };
+    expect(strong()).toEqual([false]);
+    rig.wait(1200);
+    expect(strong()).toEqual([true]);
+  });
+
   test('alone among several Nodes, claims are weak', () => {
     const rig = starting();
     rig.step({ kind: 'own-facts', facts: factsWith(cable(1)), heard: new Set(['eth0']) });
@@ -208,6 +234,24 @@ describe('6: waking', () => {
     rig.wait(1100);
     expect(ended(rig)).toEqual(['unmute']);
     expect(rig.election.progress()).toMatchObject({ holding: 1 });
+  });
+
+  test('who hears nobody keeps what it held after the settle time, though its members are not called dead yet', () => {
+    const rig = sleeper();
+    rig.take();
+    rig.wait(900);
+    rig.deaf = true;
+    expect(ended(rig)).toEqual([]);
+    rig.wait(200);
+    expect(ended(rig)).toEqual(['unmute']);
+    expect(rig.election.progress()).toMatchObject({ holding: 1, phase: 'settled' });
+  });
+
+  test('who hears somebody asks on', () => {
+    const rig = sleeper();
+    rig.take();
+    rig.wait(3000);
+    expect(ended(rig)).toEqual([]);
   });
 
   test('who is asked confirms what it knows too, and tells who died in its eyes', () => {

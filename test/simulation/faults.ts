@@ -183,8 +183,11 @@ export const FAULTS: readonly Fault[] = [
 /** Of every size: most are too short to be noticed, or just long enough; a few are minutes. */
 const anyPause = (world: World): number => 5 * 10 ** (3.5 * world.random.fraction());
 
+/** Shorter than the calm of the invariants, so that they are not looked at before everybody has heard. */
+const LONGEST_LAG = 2000;
+
 /** Nodes learn of a change at different times, at times much later. */
-const lagOf = (world: World): number => (world.random.fraction() < 0.8 ? 50 : 3000);
+const lagOf = (world: World): number => (world.random.fraction() < 0.8 ? 50 : LONGEST_LAG);
 
 function freezeFor(world: World, speaker: Speaker, pause: number): void {
   if (speaker.state !== 'running') return;

@@ -83,7 +83,7 @@ export class Invariants {
       if (!askedSince && answering.size > 0) this.fail(`6: ${node} answers after waking, and was told nothing`);
   }
 
-  /** The speaker trusts itself again. */
+  /** The speaker trusts itself again, or for the first time: who slept while it started is not muted, since it answers for nothing. */
   unmuted(speaker: Speaker): void {
     const { now } = this.world.time;
     const others = this.world.names.filter(

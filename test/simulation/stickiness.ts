@@ -28,6 +28,8 @@ export class Stickiness {
   readonly #holders = new Map<string, Map<string, number>>();
   /** Who answered last where nobody does. */
   readonly #last = new Map<string, string>();
+  /** Address: when each node that does not answer any more stopped. */
+  readonly #stopped = new Map<string, Map<string, number>>();
   /** Links and nodes: the latest moment at which they were known to be at fault. */
   readonly #faults = new Map<string, number>();
   readonly #offering = new Map<string, { readonly why: HandOverReason; until: number }>();
@@ -104,6 +106,8 @@ export class Stickiness {
     const holders = this.#holders.get(text);
     if (holders?.delete(node) !== true) return;
     if (holders.size === 0) this.#last.set(text, node);
+    const stopped = this.#stopped.get(text) ?? new Map<string, number>();
+    this.#stopped.set(text, stopped.set(node, this.#world.time.now));
     const cause = causes.get(text);
     if (cause === undefined || leaving) return;
     const why = this.#unfounded(speaker, text, cause, holders.size > 0);
@@ -134,12 +138,18 @@ export class Stickiness {
       // Whether the other one had a right to it was looked at when it began.
       case 'hand-over':
       case 'yielded':
-        return others || this.#anyFault() ? undefined : 'nobody else had it';
+        return others || this.#hadIt(text, node) || this.#anyFault() ? undefined : 'nobody else had it';
       case 'conflict':
       case 'stopped':
       case 'strengthened':
         return 'that is no cause';
     }
+  }
+
+  /** Another one answered until a moment ago: its claim was believed while the word that it had to give up was under way. */
+  #hadIt(text: string, node: string): boolean {
+    const stopped = [...(this.#stopped.get(text) ?? [])];
+    return stopped.some(([other, at]) => other !== node && this.#world.time.now - at < RACE);
   }
 
   /** It is handing the address over, or was a moment ago. */

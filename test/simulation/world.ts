@@ -94,7 +94,8 @@ export class World {
       onEffect: (who, effect) => {
         if (CHANGES_ANSWERS.has(effect.kind)) this.answers++;
         this.stickiness.performed(who, effect);
-        if (effect.kind === 'unmute') this.invariants.unmuted(who);
+        const settled = effect.kind === 'notice' && effect.notice.kind === 'settled';
+        if (effect.kind === 'unmute' || settled) this.invariants.unmuted(who);
         if (this.keepEffects) this.effects.push({ at: this.time.now, node: who.node, effect });
       },
     });
