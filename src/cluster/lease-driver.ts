@@ -2,7 +2,7 @@ import { type Clock, ms, seconds, type Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import { INITIAL_LEASE, type LeaseEffect, type LeaseEvent, type LeaseTiming, step } from './lease.ts';
+import { holdsLease, INITIAL_LEASE, type LeaseEffect, type LeaseEvent, type LeaseTiming, step } from './lease.ts';
 import type { LeaseStore } from './ports.ts';
 
 interface LeaseOptions {
@@ -15,20 +15,33 @@ interface LeaseOptions {
   readonly logger: Logger;
   readonly timing?: LeaseTiming;
   readonly onActive: () => void;
-  /** At once and in order: when this returns, the process must have stopped to act. */
-  readonly onStandby: () => void;
+  /**
+   * At once and in order: when this returns, the process must have begun nothing new. The lease is given back only when what it
+   * returns has resolved, which is when nothing is under way any more.
+   */
+  readonly onStandby: () => void | Promise<void>;
+}
+
+export interface RunningLease {
+  /**
+   * Whether this process is the active one as of now, asked just before every write: a process that was asleep has not had its
+   * timers yet, and must not act on what it was before.
+   */
+  valid(): boolean;
+  stop(): Promise<void>;
 }
 
 const DEFAULT_TIMING: LeaseTiming = { duration: seconds(15), renewDeadline: seconds(10), retryPeriod: seconds(2) };
 
 /** Takes part in the election of the active controller until stopped; stopping gives the lease back. */
-export function runLease(options: LeaseOptions): { stop(): Promise<void> } {
+export function runLease(options: LeaseOptions): RunningLease {
   const { store, name, clock, random, logger, timing = DEFAULT_TIMING } = options;
   const identity = `${options.identity}_${Buffer.from(random.bytes(4)).toString('hex')}`;
   const config = { identity, timing };
   let state = INITIAL_LEASE;
   let retry: Timer | undefined;
   let deadline: Timer | undefined;
+  let quiet: Promise<void> = Promise.resolve();
   let releasing: Promise<void> = Promise.resolve();
   let failing = false;
 
@@ -60,7 +73,7 @@ export function runLease(options: LeaseOptions): { stop(): Promise<void> } {
         return;
       case 'become-standby':
         logger.info('standby controller now', { lease: name, identity });
-        options.onStandby();
+        quiet = Promise.resolve(options.onStandby());
     }
   };
 
@@ -94,6 +107,7 @@ export function runLease(options: LeaseOptions): { stop(): Promise<void> } {
 
   const release = async (): Promise<void> => {
     try {
+      await quiet;
       const found = await store.read(name);
       if (found?.record.holder !== identity) return;
       const renewed = microTime(clock.wallTime());
@@ -108,6 +122,7 @@ export function runLease(options: LeaseOptions): { stop(): Promise<void> } {
 
   dispatch({ kind: 'due' });
   return {
+    valid: () => holdsLease(state, timing, clock.now()),
     async stop() {
       retry?.stop();
       deadline?.stop();

@@ -122,7 +122,11 @@ function wasRead(
 }
 
 const expired = (state: LeaseState, { timing }: LeaseConfig, now: Milliseconds): boolean =>
-  state.role === 'active' && now - state.renewedAt >= timing.renewDeadline;
+  state.role === 'active' && !holdsLease(state, timing, now);
+
+/** Nobody else can be the active one now, nor for `duration - renewDeadline` from now: time for what is under way to end. */
+export const holdsLease = (state: LeaseState, timing: LeaseTiming, now: Milliseconds): boolean =>
+  state.role === 'active' && now - state.renewedAt < timing.renewDeadline;
 
 const standDown = (state: LeaseState, then: readonly LeaseEffect[]): Step => ({
   state: { ...state, role: 'standby' },

@@ -57,8 +57,12 @@ export interface ClusterReader {
 /** `refused` is final until something changes; `retry` is the environment's fault and is tried again with backoff. */
 export type WriteOutcome =
   | { readonly kind: 'done' }
-  | { readonly kind: 'retry'; readonly message: string }
+  /** `after`: whoever refused asks for that much time. */
+  | { readonly kind: 'retry'; readonly message: string; readonly after?: Milliseconds | undefined }
   | { readonly kind: 'refused'; readonly message: string };
+
+/** `outdated`: somebody changed the Service since the decision was made. Nothing was written; decide again on what it is now. */
+export type StatusOutcome = WriteOutcome | { readonly kind: 'outdated' };
 
 export interface Condition {
   /** clarion.dev/Allocated or clarion.dev/Announced. */
@@ -87,7 +91,8 @@ export interface ClusterEvent {
 export interface ClusterWriter {
   /** How many status writes may be under way: a few hide the latency of an API server; a folder takes them all at once. */
   readonly statusWritesAtOnce: number;
-  writeServiceStatus(namespace: string, name: string, status: ServiceStatus): Promise<WriteOutcome>;
+  /** Nothing is sent where the status stands already. `version`: `versionOf` the Service that the decision was made on. */
+  writeServiceStatus(namespace: string, name: string, status: ServiceStatus, version?: string): Promise<StatusOutcome>;
   publishEffectiveConfig(text: string): Promise<WriteOutcome>;
   /** Transitions only; never fails the caller. */
   recordEvent(event: ClusterEvent): void;

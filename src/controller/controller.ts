@@ -40,6 +40,8 @@ export interface ControllerDeps {
   readonly ignoreExcludeLb: boolean;
   /** Shared with whoever else looks at the same cluster in this process. */
   readonly takeInventory?: InventoryTaker | undefined;
+  /** Whether this controller still is the active one, asked before each write of a status; absent where it is the only one. */
+  readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /**
@@ -101,18 +103,20 @@ export class Controller {
     };
   }
 
-  stop(): void {
+  /** Resolves when nothing is on its way to the cluster any more. */
+  async stop(): Promise<void> {
     this.#unsubscribe();
     this.#loop.stop();
     this.#due?.stop();
     this.#again?.stop();
     this.#stopped = true;
-    this.#writes.stop();
+    await this.#writes.stop();
   }
 
   #pass(): void {
     const { cluster, clock, loadBalancerClass, ignoreExcludeLb } = this.#deps;
-    const inventory = this.#takeInventory(listObjects(cluster));
+    const lists = listObjects(cluster);
+    const inventory = this.#takeInventory(lists);
     this.#inventory = inventory;
     this.#effective = this.#configuration.update(poolsInUse(inventory));
     const decisions = this.#allocation.reconcile({
@@ -135,6 +139,7 @@ export class Controller {
     if (!this.#begun) for (const service of leftovers(cluster.list('Service'))) this.#clear(service);
     this.#begun = true;
     this.#writeStatuses(decisions, verdicts);
+    this.#writes.passed(lists.Service);
     this.#wakeWhenDue();
   }
 

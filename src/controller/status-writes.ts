@@ -1,32 +1,65 @@
 import { type BackoffRange, backoffDelay } from '../base/backoff.ts';
-import { type Clock, ms, seconds, type Timer } from '../base/clock.ts';
+import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import type { ClusterWriter, ServiceStatus } from '../cluster/ports.ts';
+import type { ClusterObject, ClusterWriter, ServiceStatus, StatusOutcome } from '../cluster/ports.ts';
+import { statusDifference, versionOf } from '../cluster/status-difference.ts';
 
 const RETRY: BackoffRange = { first: ms(200), limit: seconds(30) };
+/** While nothing can be written it is tried with one Service at a time: seldom enough for any server, soon enough for us. */
+const PAUSE: BackoffRange = { first: ms(200), limit: seconds(5) };
+/** So many failures with no success between them are not the fault of a Service. */
+const IN_A_ROW = 4;
 /** A full disk fails for every Service alike: more than so many at once are told as a count when it is over. */
 const LINES = 10;
+/** Who changed a status longer ago than this does not fight with us. */
+const FIGHT = seconds(600);
+/** This often in a row, and somebody should know. */
+const FIGHT_TOLD = 3;
 
 interface Work {
+  readonly key: string;
   readonly namespace: string;
   readonly name: string;
-  wanted: ServiceStatus;
   attempts: number;
   retry: Timer | undefined;
 }
 
-/** Writes statuses: one write at a time for a Service, always the newest one wanted, failures again with backoff. */
+export interface StatusWritesDeps {
+  readonly cluster: ClusterWriter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Asked just before each write: a process that was asleep must not act on what it was before. */
+  readonly mayWrite?: (() => boolean) | undefined;
+}
+
+/**
+ * Keeps the statuses of Services as they were decided: one write at a time for a Service, always the newest status wanted, each
+ * on the version of the Service that the last pass saw, so that nothing is decided on one state and written over another one.
+ * Failures come again with backoff; while nothing at all succeeds, one is tried for all. Whoever else changes a status of ours
+ * gets it back.
+ */
 export class StatusWrites {
+  /** What a Service is to show, while it is there and ours. */
+  readonly #wanted = new Map<string, ServiceStatus>();
+  /** Services as the last pass saw them. */
+  readonly #seen = new Map<string, ClusterObject>();
+  #list: readonly ClusterObject[] = [];
   readonly #work = new Map<string, Work>();
   readonly #queue: Work[] = [];
-  readonly #deps: { cluster: ClusterWriter; clock: Clock; random: Random; logger: Logger };
+  readonly #fights = new Map<string, { readonly count: number; readonly at: Milliseconds }>();
+  readonly #deps: StatusWritesDeps;
   #writing = 0;
   #failing = 0;
   #failed = 0;
+  #failuresInARow = 0;
+  #pauses = 0;
+  #pause: Timer | undefined;
   #stopped = false;
+  #whenQuiet: (() => void) | undefined;
 
-  constructor(deps: { cluster: ClusterWriter; clock: Clock; random: Random; logger: Logger }) {
+  constructor(deps: StatusWritesDeps) {
     this.#deps = deps;
   }
 
@@ -35,60 +68,172 @@ export class StatusWrites {
     return this.#work.size;
   }
 
+  /** Sent once the pass that decided so is over. One without conditions gives the Service up: written once, then it is not ours. */
   want(namespace: string, name: string, status: ServiceStatus): void {
     const key = `${namespace}/${name}`;
-    const known = this.#work.get(key);
-    if (known !== undefined) {
-      known.wanted = status;
-      return;
+    this.#wanted.set(key, status);
+    this.#begin(key, namespace, name);
+  }
+
+  /** At the end of every pass: the Services that it looked at, sorted. */
+  passed(services: readonly ClusterObject[]): void {
+    const { gone, come } = changes(this.#list, services);
+    this.#list = services;
+    for (const key of gone) this.#seen.delete(key);
+    for (const object of come) this.#seen.set(keyOf(object), object);
+    for (const key of gone) {
+      if (this.#seen.has(key)) continue;
+      this.#wanted.delete(key);
+      this.#fights.delete(key);
     }
-    const work: Work = { namespace, name, wanted: status, attempts: 0, retry: undefined };
-    this.#work.set(key, work);
-    this.#queue.push(work);
+    for (const object of come) this.#check(object);
     this.#pump();
   }
 
-  stop(): void {
+  /** Resolves when no write is under way any more. */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    this.#pause?.stop();
     for (const work of this.#work.values()) work.retry?.stop();
+    if (this.#writing > 0) await new Promise<void>((resolve) => (this.#whenQuiet = resolve));
+  }
+
+  #begin(key: string, namespace: string, name: string): Work {
+    const known = this.#work.get(key);
+    if (known !== undefined) return known;
+    const work: Work = { key, namespace, name, attempts: 0, retry: undefined };
+    this.#work.set(key, work);
+    this.#queue.push(work);
+    return work;
+  }
+
+  /** A Service changed: does it still show what it is to show? */
+  #check(object: ClusterObject): void {
+    const key = keyOf(object);
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined || this.#work.has(key) || statusDifference(object, wanted) === undefined) return;
+    const { clock, random, logger } = this.#deps;
+    const now = clock.now();
+    const last = this.#fights.get(key);
+    const count = last !== undefined && now - last.at < FIGHT ? last.count + 1 : 1;
+    this.#fights.set(key, { count, at: now });
+    if (count === FIGHT_TOLD) logger.warn('somebody else keeps changing this status', { service: key });
+    const { namespace, name } = object;
+    if (count === 1) this.#begin(key, namespace, name);
+    else {
+      const work: Work = { key, namespace, name, attempts: 0, retry: undefined };
+      this.#work.set(key, work);
+      this.#later(work, backoffDelay(RETRY, count - 2, random));
+    }
+  }
+
+  #later(work: Work, delay: Milliseconds): void {
+    work.retry = this.#deps.clock.startTimer(`status of ${work.key}`, delay, () => {
+      work.retry = undefined;
+      this.#queue.push(work);
+      this.#pump();
+    });
   }
 
   #pump(): void {
-    while (!this.#stopped && this.#writing < this.#deps.cluster.statusWritesAtOnce) {
-      const work = this.#queue.shift();
-      if (work === undefined) return;
+    const { cluster, mayWrite } = this.#deps;
+    const width = this.#failuresInARow >= IN_A_ROW ? 1 : cluster.statusWritesAtOnce;
+    while (!this.#stopped && this.#pause === undefined && this.#writing < width && this.#queue.length > 0) {
+      if (mayWrite?.() === false) {
+        this.#pauseFor(seconds(1));
+        return;
+      }
+      const work = this.#queue.shift()!;
+      const object = this.#seen.get(work.key);
+      const status = this.#wanted.get(work.key);
+      if (object === undefined || status === undefined) {
+        // Gone meanwhile.
+        this.#wanted.delete(work.key);
+        this.#done(work);
+        continue;
+      }
       this.#writing++;
-      void this.#write(work).finally(() => {
+      void this.#write(work, object, status).finally(() => {
         this.#writing--;
+        if (this.#writing === 0) this.#whenQuiet?.();
         this.#pump();
       });
     }
   }
 
-  async #write(work: Work): Promise<void> {
-    const { cluster, clock, random, logger } = this.#deps;
-    const status = work.wanted;
-    const outcome = await cluster.writeServiceStatus(work.namespace, work.name, status);
-    const key = `${work.namespace}/${work.name}`;
-    if (outcome.kind === 'retry') {
-      if (work.attempts === 0) {
-        this.#failing++;
-        if (++this.#failed <= LINES)
-          logger.warn('status not written, will try again', { service: key, why: outcome.message });
-      }
-      work.retry = clock.startTimer(`status of ${key}`, backoffDelay(RETRY, work.attempts++, random), () => {
-        this.#queue.push(work);
-        this.#pump();
-      });
+  async #write(work: Work, object: ClusterObject, status: ServiceStatus): Promise<void> {
+    const { cluster, logger } = this.#deps;
+    const outcome = await cluster.writeServiceStatus(work.namespace, work.name, status, versionOf(object));
+    if (outcome.kind === 'retry') return this.#again(work, outcome);
+    this.#failuresInARow = 0;
+    this.#pauses = 0;
+    if (outcome.kind === 'refused') logger.warn('status refused', { service: work.key, why: outcome.message });
+    this.#done(work);
+    if (this.#stopped) return;
+    // Something newer was wanted while this one was on its way, or the Service became another one.
+    if (this.#wanted.get(work.key) !== status) {
+      if (this.#wanted.has(work.key)) this.#begin(work.key, work.namespace, work.name);
       return;
     }
-    if (outcome.kind === 'refused') logger.warn('status refused', { service: key, why: outcome.message });
-    if (work.attempts > 0 && --this.#failing === 0) {
-      logger.info('all statuses written after all', { count: this.#failed });
-      this.#failed = 0;
+    if (status.conditions.length === 0 && outcome.kind !== 'outdated') this.#wanted.delete(work.key);
+    const seen = this.#seen.get(work.key);
+    if (seen !== undefined && seen !== object) this.#check(seen);
+  }
+
+  #again(work: Work, { message, after }: StatusOutcome & { kind: 'retry' }): void {
+    const { random, logger } = this.#deps;
+    if (work.attempts === 0) {
+      this.#failing++;
+      if (++this.#failed <= LINES)
+        logger.warn('status not written, will try again', { service: work.key, why: message });
     }
-    this.#work.delete(key);
-    // Something newer was wanted while this one was on its way.
-    if (work.wanted !== status && !this.#stopped) this.want(work.namespace, work.name, work.wanted);
+    if (this.#stopped) return;
+    // While nothing succeeds, all wait together.
+    if (this.#failuresInARow++ >= IN_A_ROW) {
+      work.attempts++;
+      this.#queue.push(work);
+    } else this.#later(work, ms(Math.max(after ?? 0, backoffDelay(RETRY, work.attempts++, random))));
+    if (this.#pause !== undefined || (this.#failuresInARow < IN_A_ROW && after === undefined)) return;
+    this.#pauseFor(ms(Math.max(after ?? 0, backoffDelay(PAUSE, this.#pauses++, random))));
+  }
+
+  #pauseFor(time: Milliseconds): void {
+    this.#pause = this.#deps.clock.startTimer('status writes rest', time, () => {
+      this.#pause = undefined;
+      this.#pump();
+    });
+  }
+
+  #done(work: Work): void {
+    this.#work.delete(work.key);
+    if (work.attempts === 0 || --this.#failing > 0) return;
+    this.#deps.logger.info('all statuses written after all', { count: this.#failed });
+    this.#failed = 0;
   }
 }
+
+const keyOf = ({ namespace, name }: ClusterObject): string => `${namespace}/${name}`;
+
+/** By a walk over both sorted lists: of 10,000 Services nearly all are the same objects. */
+function changes(
+  before: readonly ClusterObject[],
+  now: readonly ClusterObject[],
+): { readonly gone: readonly string[]; readonly come: readonly ClusterObject[] } {
+  const gone: string[] = [];
+  const come: ClusterObject[] = [];
+  if (before === now) return { gone, come };
+  for (let i = 0, j = 0; i < before.length || j < now.length; ) {
+    const old = before[i];
+    const next = now[j];
+    const order = old === next ? 0 : old === undefined ? 1 : next === undefined ? -1 : compareNames(old, next);
+    if (old !== next && old !== undefined && order <= 0) gone.push(keyOf(old));
+    if (old !== next && next !== undefined && order >= 0) come.push(next);
+    if (order <= 0) i++;
+    if (order >= 0) j++;
+  }
+  return { gone, come };
+}
+
+const compareNames = (a: ClusterObject, b: ClusterObject): number =>
+  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

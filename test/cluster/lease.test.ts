@@ -104,7 +104,7 @@ function election() {
       random: seededRandom(process.charCodeAt(0)),
       logger: silentLogger,
       onActive: () => roles.set(process, 'active'),
-      onStandby: () => roles.set(process, 'standby'),
+      onStandby: () => void roles.set(process, 'standby'),
     });
   const advance = async (by: number): Promise<void> => {
     for (let passed = 0; passed < by; passed += 100) {
@@ -115,6 +115,49 @@ function election() {
   const activeOnes = (): string[] => [...roles].filter(([, role]) => role === 'active').map(([process]) => process);
   return { clock, store, run, advance, activeOnes };
 }
+
+describe('a lease that runs', () => {
+  it('is valid until the deadline for renewing, whatever timers have not run yet', async () => {
+    const { clock, store, run, advance } = election();
+    const lease = run('a');
+    expect(lease.valid()).toBe(false);
+    await advance(100);
+    expect(lease.valid()).toBe(true);
+    await advance(20_000);
+    expect(lease.valid()).toBe(true);
+    store.cutOff.add('a');
+    // As after SIGSTOP and SIGCONT: the clock went on, and nothing else did.
+    const asleep = { ...clock, now: clock.now.bind(clock) };
+    clock.now = () => (asleep.now() + 20_000) as never;
+    expect(lease.valid()).toBe(false);
+    clock.now = asleep.now;
+    expect(lease.valid()).toBe(true);
+    await lease.stop();
+    expect(lease.valid()).toBe(false);
+  });
+
+  it('is given back when nothing is under way any more, and not before', async () => {
+    const { store, clock, advance } = election();
+    let over = (): void => {};
+    const lease = runLease({
+      store: store.asSeenBy('a'),
+      name: 'controller',
+      identity: 'a',
+      clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+      onActive() {},
+      onStandby: () => new Promise((resolve) => (over = resolve)),
+    });
+    await advance(100);
+    const stopped = lease.stop();
+    await advance(1000);
+    expect(store.leases.get('controller')?.record.holder).toMatch(/^a_/);
+    over();
+    await stopped;
+    expect(store.leases.get('controller')?.record.holder).toBe('');
+  });
+});
 
 describe('several controllers', () => {
   it('have one active among them, and another one takes over within seconds of its stop', async () => {
