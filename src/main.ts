@@ -23,6 +23,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   move: { summary: 'hand an address over to another node', load: () => import('./commands/move.ts') },
   drain: { summary: 'let a node hand over all that it holds', load: () => import('./commands/drain.ts') },
   undrain: { summary: 'end the drain of a node', load: () => import('./commands/undrain.ts') },
+  migrate: {
+    summary: "turn MetalLB's custom resources or ConfigMap into a configuration",
+    load: () => import('./commands/migrate.ts'),
+  },
   decode: { summary: 'read ARP and NDP messages from hex', load: () => import('./commands/decode.ts') },
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 };

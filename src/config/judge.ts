@@ -57,9 +57,14 @@ function noConfiguration({ file, line = 1 }: ConfigSource): Problem {
 
 function judgeFound(found: Found): Judgement {
   if (found.kind === 'problem') return absent([found.problem]);
-  const { text } = found;
+  const opened = openText(found.text);
+  return 'document' in opened ? judgeDocument(found.text, opened.document) : absent([opened]);
+}
+
+/** The text as a document with sections, or why it is none. */
+export function openText(text: ConfigText): { readonly document: Document } | Problem {
   const oversize = tooLarge(text);
-  if (oversize !== undefined) return absent([oversize]);
+  if (oversize !== undefined) return oversize;
   // Repeated keys are found by tree.ts: the package compares every key of a mapping with every other.
   const document = parseDocument(text.text, { uniqueKeys: false, prettyErrors: false });
   const broken = document.errors[0];
@@ -69,16 +74,16 @@ function judgeFound(found: Found): Judgement {
     const said = tooDeep
       ? 'the text is nested too deeply to be a configuration'
       : `this is not YAML: ${shortened(message!, 200)}`;
-    return absent([wholeProblem(tooDeep ? 'too-complex' : 'not-yaml', text, broken.pos[0], said)]);
+    return wholeProblem(tooDeep ? 'too-complex' : 'not-yaml', text, broken.pos[0], said);
   }
   const root = document.contents;
-  if (root === null || (isScalar(root) && root.value === null)) return absent([emptyProblem(text)]);
+  if (root === null || (isScalar(root) && root.value === null)) return emptyProblem(text);
   if (!isMap(root)) {
     const what = isSeq(root) ? 'a list' : 'a single value';
     const said = `the configuration is ${what}, not a mapping with sections such as "pools:".${isSeq(root) ? ' Write "pools:" above it.' : ''}`;
-    return absent([wholeProblem('not-a-mapping', text, root.range?.[0] ?? 0, said)]);
+    return wholeProblem('not-a-mapping', text, root.range?.[0] ?? 0, said);
   }
-  return judgeDocument(text, document);
+  return { document };
 }
 
 const wholeProblem = (code: Parameters<typeof problemOf>[0], text: ConfigText, at: number, message: string): Problem =>

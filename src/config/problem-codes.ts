@@ -18,6 +18,7 @@ export const problemCodes = {
   'not-a-mapping': error('the configuration is a list or a single value instead of sections with names'),
   'no-configuration': error('there is no configuration in the file'),
   'two-configurations': error('a ConfigMap has both the keys config.yaml and config'),
+  'several-namespaces': error('objects of MetalLB lie in several namespaces, and it reads one'),
   'mixed-dialects': error('keys of MetalLB’s legacy dialect stand beside keys of ours'),
   'unknown-key': error('no field has that name here'),
   'duplicate-key': error('the same key is written twice in one mapping'),

@@ -35,7 +35,7 @@ const CONFIG_KEYS: readonly ConfigKey[] = ['config.yaml', 'config'];
 /** A ConfigMap holds 1 MiB; what is larger is refused before it is parsed. */
 const TEXT_LIMIT = 1.5 * 1024 * 1024;
 /** The object around it adds indentation, and other objects when it is a list. */
-const OBJECT_LIMIT = 4 * TEXT_LIMIT;
+export const OBJECT_LIMIT = 4 * TEXT_LIMIT;
 const LOOKS_LIKE_OBJECT = [/(^|[{,])\s*"?kind"?\s*:/m, /(^|[{,])\s*"?apiVersion"?\s*:/m];
 
 export type Found =
@@ -51,7 +51,7 @@ export function findConfigTexts(source: ConfigSource): readonly Found[] {
   return chosen.flatMap((document) => textsOfDocument(source.file, document));
 }
 
-interface FileDocument {
+export interface FileDocument {
   readonly text: string;
   /** Of its first line in the file, 1-based. */
   readonly line: number;
@@ -59,7 +59,7 @@ interface FileDocument {
 }
 
 /** A line that starts with `---` ends a document wherever it stands (YAML 1.2 §9.1.2), also inside a block scalar. */
-function splitDocuments(text: string): readonly FileDocument[] {
+export function splitDocuments(text: string): readonly FileDocument[] {
   const documents: FileDocument[] = [];
   const marks = [...text.matchAll(/^---(?=\s|$)/gm)].map((match) => match.index);
   const starts = [0, ...marks.filter((at) => at > 0)];
@@ -79,7 +79,7 @@ function lineBreaks(text: string): number {
   return count;
 }
 
-const hasContent = (text: string): boolean => /^[ \t]*[^\s#-]/m.test(text) || /^-{1,2}(?!-)/m.test(text);
+export const hasContent = (text: string): boolean => /^[ \t]*[^\s#-]/m.test(text) || /^-{1,2}(?!-)/m.test(text);
 
 function textsOfDocument(file: string, document: FileDocument): readonly Found[] {
   const { text } = document;
