@@ -70,7 +70,7 @@ export interface StreamHandlers {
 export type StreamEnd = { readonly kind: 'closed' } | ApiFailure;
 
 export interface StreamOptions {
-  /** Ended as unreachable when not a byte came for so long; the time until the answer counts too. */
+  /** Ended as unreachable when not a byte came for so long; for the answer itself it waits 30 s at most. */
   readonly idleTimeout: Milliseconds;
   /** Default application/json. */
   readonly accept?: string;

@@ -101,15 +101,17 @@ class HttpApiClient implements ApiClient {
       close();
       handlers.ended(how);
     };
-    const idle = new IdleTimer(this.#options.clock, idleTimeout, () =>
-      end(this.#unreachable(`not a word within ${idleTimeout / 1000} s`)),
+    const unanswered = ms(Math.min(idleTimeout, REQUEST_TIMEOUT));
+    const idle = new IdleTimer(this.#options.clock, unanswered, (limit) =>
+      end(this.#unreachable(`not a word within ${limit / 1000} s`)),
     );
     const call = this.#send(
       { method: 'GET', path, headers: { accept }, body: undefined },
       {
         answered: (response) => {
           idle.heard();
-          if (response.statusCode !== 200) {
+          if (response.statusCode === 200) idle.limit = idleTimeout;
+          else {
             readWhole(response, (answer) => end(answer.kind === 'ok' ? { kind: 'closed' } : answer));
             return;
           }
@@ -263,14 +265,15 @@ function readWhole(response: IncomingMessage, done: (answer: ApiAnswer) => void)
 /** Fires when nothing was heard for the time. Whatever waits in the socket is read first: we may be what slept. */
 class IdleTimer {
   readonly #clock: Clock;
-  readonly #limit: Milliseconds;
-  readonly #fire: () => void;
+  readonly #fire: (limit: Milliseconds) => void;
+  /** Looked at when the one of before is over. */
+  limit: Milliseconds;
   #last: Milliseconds;
   #timer: Timer;
 
-  constructor(clock: Clock, limit: Milliseconds, fire: () => void) {
+  constructor(clock: Clock, limit: Milliseconds, fire: (limit: Milliseconds) => void) {
     this.#clock = clock;
-    this.#limit = limit;
+    this.limit = limit;
     this.#fire = fire;
     this.#last = clock.now();
     this.#timer = this.#start(limit);
@@ -287,9 +290,9 @@ class IdleTimer {
   #start(after: Milliseconds): Timer {
     return this.#clock.startTimer('api stream idle', after, () => {
       this.#timer = afterThisTurn(() => {
-        const left = ms(this.#last + this.#limit - this.#clock.now());
+        const left = ms(this.#last + this.limit - this.#clock.now());
         if (left > 0) this.#timer = this.#start(left);
-        else this.#fire();
+        else this.#fire(this.limit);
       });
     });
   }
