@@ -142,3 +142,11 @@ export type Reason = keyof typeof reasons;
 type OfScope<S> = { [R in Reason]: (typeof reasons)[R]['scope'] extends S ? R : never }[Reason];
 export type ServiceReason = OfScope<'service'>;
 export type NodeReason = OfScope<'node'>;
+
+/** `pool-exhausted` -> `PoolExhausted`: what Kubernetes accepts as the reason of a condition or event. */
+export const conditionReason = (reason: Reason): string =>
+  reason.replace(/(^|-)(.)/g, (_, _hyphen, letter: string) => letter.toUpperCase());
+
+/** The way back; undefined for what says that all is well, or that we did not write. */
+export const reasonOfCondition = (text: string): Reason | undefined => BY_CONDITION.get(text);
+const BY_CONDITION = new Map((Object.keys(reasons) as Reason[]).map((reason) => [conditionReason(reason), reason]));

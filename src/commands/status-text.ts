@@ -3,6 +3,7 @@ import type { ClusterAddress, ClusterStatus, NodeSummary } from '../status/clust
 import type { SessionStatus } from '../status/sessions.ts';
 import { countProblems, formatProblem } from '../terminal/problems.ts';
 import { formatTable, type Style } from '../terminal/table.ts';
+import { clockTime, shortList } from './words.ts';
 
 /** The status for people: who is there, who holds what, what is wrong, the pools. */
 export function statusText(status: ClusterStatus, style: Style): string {
@@ -175,15 +176,4 @@ function controllerText({ controllers, generation, stale = [], problems = [] }: 
   const files = new Set(problems.map(({ file }) => file)).size;
   const found = problems.length === 0 ? '' : problems.map(formatProblem).join('') + countProblems(problems, files);
   return `${lines.join('\n')}\n${found}`;
-}
-
-function shortList(names: readonly string[]): string {
-  if (names.length <= 5) return names.join(', ');
-  return `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
-}
-
-/** In the time zone of who looks. */
-function clockTime(iso: string): string {
-  const time = new Date(iso);
-  return Number.isNaN(time.getTime()) ? iso : time.toLocaleString('sv-SE');
 }

@@ -1,7 +1,7 @@
 import type { AllocationDecision } from '../allocation/decision.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
-import { type Reason, reasons } from '../base/reason.ts';
+import { conditionReason, type Reason, reasons } from '../base/reason.ts';
 import type { Condition, SpeakerReport } from '../cluster/ports.ts';
 
 /**
@@ -108,7 +108,3 @@ function whyNot(verdict: AddressVerdict | undefined): Reason | undefined {
   }
   return first;
 }
-
-/** `pool-exhausted` -> `PoolExhausted`: what Kubernetes accepts as the reason of a condition or event. */
-export const conditionReason = (reason: Reason): string =>
-  reason.replace(/(^|-)(.)/g, (_, _hyphen, letter: string) => letter.toUpperCase());

@@ -22,10 +22,19 @@ export interface StatusReport {
   readonly version: string;
   /** ISO 8601. */
   readonly time: string;
+  /** Of the command line, what others must know to judge as this process does. Absent in older versions. */
+  readonly flags?: ProcessFlags | undefined;
   /** Absent where the process is no controller. */
   readonly controller?: ControllerStatus | undefined;
   /** Absent where the process is no speaker. */
   readonly speaker?: SpeakerStatus | undefined;
+}
+
+export interface ProcessFlags {
+  readonly loadBalancerClass?: string | undefined;
+  readonly ignoreExcludeLb: boolean;
+  /** A speaker that announces nothing. */
+  readonly observe?: boolean | undefined;
 }
 
 export type ControllerStatus =
@@ -147,24 +156,28 @@ export interface StatusFacts {
   readonly node: string;
   readonly version: string;
   readonly time: Date;
+  readonly flags?: ProcessFlags | undefined;
   /** `standby`: another process is active. Undefined: no controller. */
   readonly controller: ControllerFacts | 'standby' | undefined;
   readonly speaker: SpeakerView | undefined;
 }
 
-/** Narrows `addresses`: to one, with the word on every node; or to those that one node holds or tells routers of. */
+/** Narrows `addresses`: to one, with the word on every node; to those of a Service; or to those that one node holds or tells routers of. */
 export interface StatusQuery {
   readonly address?: IpAddress | undefined;
+  /** "namespace/name" */
+  readonly service?: string | undefined;
   readonly holder?: string | undefined;
 }
 
 export const statusReport = (
-  { node, version, time, controller, speaker }: StatusFacts,
+  { node, version, time, flags, controller, speaker }: StatusFacts,
   query: StatusQuery = {},
 ): StatusReport => ({
   node,
   version,
   time: time.toISOString(),
+  flags,
   controller: controller && controllerStatus(controller),
   speaker: speaker && speakerStatus(node, speaker, query),
 });
@@ -188,8 +201,9 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
 function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): SpeakerStatus {
   const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], told } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
-  const { address, holder } = query;
+  const { address, service, holder } = query;
   const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
+    if (service !== undefined && !verdict.services.some((key) => key === service)) return [];
     if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
     const known = facts.get(formatIpAddress(verdict.address));
     const bgp = told?.(verdict.address);

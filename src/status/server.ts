@@ -119,8 +119,9 @@ function checked(failures: readonly string[], answer: (status: number, type: str
 
 function statusQuery(parameters: URLSearchParams): Decoded<StatusQuery, string> {
   const holder = parameters.get('holder') ?? undefined;
+  const service = parameters.get('service') ?? undefined;
   const text = parameters.get('address');
-  if (text === null) return decoded({ holder });
+  if (text === null) return decoded({ holder, service });
   const address = parseIpAddress(text);
-  return address.ok ? decoded({ address: address.value, holder }) : address;
+  return address.ok ? decoded({ address: address.value, holder, service }) : address;
 }

