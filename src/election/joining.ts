@@ -40,7 +40,7 @@ export class Joining {
     desk.phase = 'starting';
     if (this.#barred) return;
     this.#patience = 3;
-    desk.due.set('settle', ms(desk.now + desk.config.settleTime));
+    this.#settleLater(desk);
   }
 
   woke(desk: Desk, gap: number): void {
@@ -56,7 +56,7 @@ export class Joining {
     desk.phase = 'waking';
     this.#asleep = Math.max(1, Math.ceil(gap) + this.#asleep);
     this.#patience = 0;
-    desk.due.set('settle', ms(desk.now + desk.config.settleTime));
+    this.#settleLater(desk);
     this.ask(desk);
   }
 
@@ -127,6 +127,11 @@ export class Joining {
     // Who returned meanwhile has not told what it holds: what seems free may be theirs.
     desk.reunionUntil = ms(desk.now + REUNION);
     for (const record of [...desk.holding]) desk.vacate(record, 'declared-dead', 'yield');
+  }
+
+  /** Who has nobody to ask need not wait for an answer: a single node answers for its addresses at once. */
+  #settleLater({ due, now, quorum, config }: Desk): void {
+    due.set('settle', ms(now + (quorum.expectsOthers ? config.settleTime : 0)));
   }
 
   #settle(desk: Desk, by: 'table' | 'time', amongStrong: boolean): void {

@@ -39,7 +39,7 @@ export class Peers {
   }
 
   /** Undefined: of a process that was replaced, or that nobody told us of. */
-  current({ node, instance }: Member): Peer | undefined {
+  current({ node, instance }: Pick<Member, 'node' | 'instance'>): Peer | undefined {
     const peer = this.#peers.get(node);
     return peer?.instance === instance ? peer : undefined;
   }

@@ -26,7 +26,12 @@ export class Quorum {
 
   /** Others should be there and none is. */
   get alone(): boolean {
-    return this.#living.size === 1 && (this.#agreed.size > 1 || [...this.#nodes].some((node) => node !== this.#self));
+    return this.#living.size === 1 && (this.#agreed.size > 1 || this.expectsOthers);
+  }
+
+  /** There is another Node, or at least another member. */
+  get expectsOthers(): boolean {
+    return this.#living.size > 1 || [...this.#nodes].some((node) => node !== this.#self);
   }
 
   listed(nodes: ReadonlySet<string>): void {

@@ -189,6 +189,10 @@ function causeOf(desk: Desk, record: AddressRecord): ClaimCause {
   return record.claims.some((claim) => claim.phase === 'held' && !desk.isLiving(claim)) ? 'failover' : 'vacancy';
 }
 
+/** Its holder was never a member for this process: not met is not dead. Whoever was one and is none any more is dead. */
+const isUnmet = ({ peers }: Desk, { claims }: AddressRecord): boolean =>
+  claims.some((claim) => claim.phase === 'held' && peers.current(claim) === undefined);
+
 const latest = ({ claims }: AddressRecord): Claim | undefined =>
   claims.reduce<Claim | undefined>(
     (last, claim) => (last === undefined || claim.term > last.term ? claim : last),
@@ -198,7 +202,7 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
 /** Who hears nothing claims nothing. Who hears no member claims only where the link shows that it is not this node that is cut off. */
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
   if (!desk.quorum.alone) {
-    const until = causeOf(desk, record) === 'failover' ? Math.max(desk.reunionUntil, desk.metBy) : desk.reunionUntil;
+    const until = isUnmet(desk, record) ? Math.max(desk.reunionUntil, desk.metBy) : desk.reunionUntil;
     if (desk.now >= until) return !desk.isDeaf();
     desk.due.set(record, ms(until));
     return false;

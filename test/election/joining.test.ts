@@ -95,6 +95,41 @@ describe('the start', () => {
     expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 13 });
   });
 
+  test('but who was met and died is dead: its addresses are taken at once', () => {
+    const rig = starting();
+    for (const node of ['b', 'c']) rig.member(node, 'alive');
+    rig.facts('b', factsWith(cable(2)), true);
+    rig.hear('b', { kind: 'table', part: part(), standing: 'joining', strong: true, claims: [claim('c', NUMBER, 12)] });
+    rig.wait(100);
+    rig.member('c', 'dead');
+    expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 13, cause: 'failover' });
+  });
+
+  test('a single node has nobody to wait for', () => {
+    const rig = new Rig('a');
+    rig.step({ kind: 'nodes', nodes: new Set(['a']) });
+    rig.step({ kind: 'own-facts', facts: factsWith(cable(1)), heard: new Set() });
+    rig.step({ kind: 'addresses', set: [wanted(vip(NUMBER), ['a'])], remove: [] });
+    rig.step({ kind: 'started' });
+    rig.wait(0);
+    expect(rig.taken('hold')).toHaveLength(1);
+    expect(rig.election.state(vip(NUMBER))?.holder).toMatchObject({ node: 'a', term: 1, weak: false });
+  });
+
+  test('a node that was the only one waits for the others when they came and it wakes', () => {
+    const rig = new Rig('a');
+    rig.step({ kind: 'nodes', nodes: new Set(['a']) });
+    rig.step({ kind: 'own-facts', facts: factsWith(cable(1)), heard: new Set() });
+    rig.step({ kind: 'started' });
+    rig.wait(0);
+    rig.step({ kind: 'nodes', nodes: new Set(['a', 'b']) });
+    rig.member('b', 'alive');
+    rig.facts('b', factsWith(cable(2)), true);
+    rig.step({ kind: 'woke', gap: 400 as never });
+    rig.wait(2000);
+    expect(rig.election.progress().phase).toBe('waking');
+  });
+
   test('the table of a member that hears half or fewer may lack what the others hold: until they are met nothing is taken', () => {
     const rig = starting();
     rig.member('b', 'alive');

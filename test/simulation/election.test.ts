@@ -19,7 +19,13 @@ const holders = (world: World): Map<string, string> =>
 const someOf = (world: World, part = 0.5): string[] => world.names.filter(() => world.random.fraction() < part);
 
 describe('2: liveness', () => {
-  test('the addresses of a node that dies answer elsewhere within 0.5 s, of five within 0.6 s', {
+  /**
+   * At worst each other node has just probed the dead one: a whole rotation, 80 ms without an answer, the suspicion, and the
+   * claim's way. That all of many have is rare: of 600 deaths each, 0 of three nodes took longer than 0.5 s, 2 of four, 9 of five.
+   */
+  const latest = (nodes: number): number => (nodes - 1) * 100 + 80 + 150 + 10;
+
+  test('the addresses of a node that dies answer elsewhere within 0.44 s, and 0.1 s more for each node above three', {
     timeout: PATIENCE,
   }, () => {
     for (const seed of seeds(0.2)) {
@@ -29,8 +35,25 @@ describe('2: liveness', () => {
       world.note(`${victim} dies`);
       world.speaker(victim!).die();
       world.invariants.disturbed();
-      world.run(world.count < 5 ? 500 : 600);
-      for (const [text, holder] of holders(world)) expect(holder, `seed ${seed}: ${text}`).toMatch(/^node-\d$/);
+      const unanswered = (): string[] => [...holders(world)].flatMap(([text, holder]) => (holder === '' ? [text] : []));
+      world.run(latest(world.count));
+      expect(unanswered(), `seed ${seed}`).toEqual([]);
+    }
+  });
+
+  test('also right after the cluster has started', { timeout: PATIENCE }, () => {
+    for (const seed of seeds(0.2)) {
+      const world = new World(seed, 3);
+      for (let i = 0; i < 12; i++) world.tell(vip(i));
+      for (const name of world.names) world.time.after(100 * world.random.fraction(), () => world.start(name));
+      // All have settled, and nobody is older than that.
+      world.run(1300);
+      expect([...holders(world).values()], `seed ${seed}`).not.toContain('');
+      const [victim] = world.names.filter((name) => world.speaker(name).answering.size > 0);
+      world.speaker(victim!).die();
+      world.invariants.disturbed();
+      world.run(latest(3));
+      expect([...holders(world).values()], `seed ${seed}: without ${victim}`).not.toContain('');
     }
   });
 
