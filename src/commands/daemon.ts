@@ -24,7 +24,7 @@ import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
-import { type KeyOptions, membershipKeys, watchMembershipKeys } from './membership-key.ts';
+import { type KeyOptions, keyFile, membershipKeys, watchMembershipKeys } from './membership-key.ts';
 import { version } from './version.ts';
 
 /**
@@ -95,8 +95,7 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
     const takeInventory = inventoryTaker(node);
     // A controller by itself makes the key that the speakers wait for.
     const keyOptions: KeyOptions = {
-      directory,
-      file: options.membershipKeyFile,
+      source: keyFile(directory, options.membershipKeyFile, logger),
       insecure: options.insecure === true,
       mayCreate: roles.controller,
       stopped: ended.has,

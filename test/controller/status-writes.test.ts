@@ -137,7 +137,7 @@ describe('while nothing succeeds', () => {
     expect(writes.pending).toBe(0);
   });
 
-  it('it is a few lines, however many Services there are, and one when it is over', async () => {
+  it('the log gets a few lines, however many Services there are, and one when it is over', async () => {
     const { cluster, clock, writes, answer, logs } = await failing(100);
     for (let i = 0; i < 20; i++) {
       clock.advance(5000);
