@@ -11,7 +11,7 @@ import {
   nodeSocketPath,
   openDirectory,
 } from '../cluster/directory/directory.ts';
-import { runLease } from '../cluster/lease-driver.ts';
+import { type RunningLease, runLease } from '../cluster/lease-driver.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
@@ -179,6 +179,7 @@ function startController(
 ): void {
   const { loadBalancerClass, ignoreExcludeLb, node } = options;
   let controller: Controller | undefined;
+  let lease: RunningLease | undefined;
   const activate = (): void => {
     controller = new Controller({
       cluster,
@@ -189,11 +190,13 @@ function startController(
       loadBalancerClass,
       ignoreExcludeLb,
       takeInventory,
+      mayWrite: () => lease?.valid() ?? true,
     });
   };
-  const deactivate = (): void => {
-    controller?.stop();
+  const deactivate = async (): Promise<void> => {
+    const stopped = controller?.stop();
     controller = undefined;
+    await stopped;
   };
   parts.stops.push(deactivate);
   parts.metrics.controller(() => controller?.snapshot());
@@ -204,7 +207,7 @@ function startController(
     activate();
     return;
   }
-  const lease = runLease({
+  const running = runLease({
     store: cluster,
     name: 'clarion-controller',
     identity: `${node}/${process.pid}`,
@@ -214,7 +217,8 @@ function startController(
     onActive: activate,
     onStandby: deactivate,
   });
-  parts.stops.push(() => lease.stop());
+  lease = running;
+  parts.stops.push(() => running.stop());
 }
 
 async function startSpeaker(
