@@ -12,15 +12,15 @@ export interface ToolProcess<Out> {
 }
 
 /** Bundled, the entry lies beside us as lab-tool.js; from source it is tool.ts, which needs a loader for TypeScript. */
-function toolEntry(): readonly string[] {
+export function toolCommand(...tool: readonly string[]): readonly string[] {
   const bundled = import.meta.url.endsWith('.js');
   const file = fileURLToPath(new URL(bundled ? './lab-tool.js' : './tool.ts', import.meta.url));
-  return [process.execPath, ...(bundled ? [] : ['--import', 'tsx']), file];
+  return [process.execPath, ...(bundled ? [] : ['--import', 'tsx']), file, ...tool];
 }
 
 /** Returns when the program has said that it is ready; throws ClarionError with its complaint when it ends instead. */
 export async function startTool<Out>(lab: Lab, host: string, tool: readonly string[]): Promise<ToolProcess<Out>> {
-  const child = lab.spawn(host, [...toolEntry(), ...tool], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = lab.spawn(host, toolCommand(...tool), { stdio: ['pipe', 'pipe', 'pipe'] });
   const seen = new Feed<Out>();
   const birth = new Feed<{ readonly failure?: string }>();
   let complaint = '';

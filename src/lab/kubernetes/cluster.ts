@@ -34,6 +34,17 @@ export interface LabCluster {
   kill(): Promise<void>;
 }
 
+/** What makes Pods and EndpointSlices of Deployments, DaemonSets and Services, and lets quotas and deletions work. */
+export const WORKLOAD_CONTROLLERS: readonly string[] = [
+  'daemonset-controller',
+  'deployment-controller',
+  'replicaset-controller',
+  'endpointslice-controller',
+  'resourcequota-controller',
+  'garbage-collector-controller',
+  'namespace-controller',
+];
+
 /** Rules follow a change within this; the default of a second would be what all measurements show. */
 const MIN_SYNC = '50ms';
 /** Also how soon a failed synchronization is tried again. */

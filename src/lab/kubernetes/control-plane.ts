@@ -112,8 +112,13 @@ export class ControlPlane {
     input?: string,
     limit: Milliseconds = seconds(30),
   ): Promise<string> {
+    return this.lab.run(this.host, this.kubectlCommand(words, config), input, limit);
+  }
+
+  /** For one that is to run for long. */
+  kubectlCommand(words: readonly string[], config = this.apiServer.kubeconfig): readonly string[] {
     const env = ['env', `KUBECONFIG=${config}`, `KUBECACHEDIR=${join(this.folder, 'cache')}`];
-    return this.lab.run(this.host, [...env, this.program('kubectl'), ...words], input, limit);
+    return [...env, this.program('kubectl'), ...words];
   }
 
   /** Creates or updates objects of YAML, whose status is left out by the API server for most kinds. */
@@ -146,8 +151,11 @@ export class ControlPlane {
       ...[`--token-auth-file=${folder}/tokens.csv`, '--authorization-mode=RBAC'],
       ...['--service-account-issuer=https://kubernetes.default.svc', '--service-account-extend-token-expiration=false'],
       ...[`--service-account-key-file=${folder}/sa.pub`, `--service-account-signing-key-file=${folder}/sa.key`],
-      // Pods by hand would need the account "default", which a controller makes that does not run.
-      ...[`--service-cluster-ip-range=${SERVICE_NETWORKS}`, '--disable-admission-plugins=ServiceAccount'],
+      // Both count on controllers that do not run: Pods would need the account "default", and Nodes stay tainted.
+      ...[
+        `--service-cluster-ip-range=${SERVICE_NETWORKS}`,
+        '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
+      ],
       // Told to clients in the cluster; loopback is refused there.
       `--advertise-address=${this.#options.at?.address ?? '192.0.2.10'}`,
       '--profiling=false',

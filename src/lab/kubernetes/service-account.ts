@@ -53,13 +53,14 @@ export async function mintToken(plane: ControlPlane, account: ServiceAccount, li
   return `${head}.${claims}.${signature.toString('base64url')}`;
 }
 
-/** The folder that is mounted into a Pod; `rotate` writes another token into it, as the kubelet does. */
+/** Makes the folder that is mounted into a Pod, of a name of its own where several have one account. */
 export async function serviceAccountFolder(
   plane: ControlPlane,
   account: ServiceAccount,
   token?: string,
+  name = account.name,
 ): Promise<string> {
-  const folder = join(plane.folder, 'pods', `${account.namespace}-${account.name}`);
+  const folder = join(plane.folder, 'pods', `${account.namespace}-${name}`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'ca.crt'), readFileSync(plane.caFile));
   writeFileSync(join(folder, 'namespace'), account.namespace);
@@ -67,6 +68,7 @@ export async function serviceAccountFolder(
   return folder;
 }
 
+/** Another token, as the kubelet puts it there before the old one ends. */
 export function rotateToken(folder: string, token: string): void {
   writeFileSync(join(folder, 'token.new'), token);
   renameSync(join(folder, 'token.new'), join(folder, 'token'));
