@@ -4,7 +4,7 @@ import { ipAddress } from '../../src/base/ip-address.ts';
 import { type GroupKey, parseKeyFile } from '../../src/membership/keys.ts';
 import { type Instance, instanceFromBytes, type TransportAddress } from '../../src/membership/member.ts';
 import { decodeMessages, encodeMessages, lengthOfUpdate } from '../../src/membership/wire/codec.ts';
-import { HEADER, MAX_DATAGRAM, MAX_PAYLOAD, TAG } from '../../src/membership/wire/constants.ts';
+import { HEADER, MAX_DATAGRAM, MAX_PAYLOAD, MessageKind, TAG } from '../../src/membership/wire/constants.ts';
 import { Opener, Sealer } from '../../src/membership/wire/datagram.ts';
 import type { MemberUpdate, Message, ProbeState, SelfRecord } from '../../src/membership/wire/message.ts';
 import { ReplayWindow } from '../../src/membership/wire/replay-window.ts';
@@ -62,6 +62,29 @@ describe('messages', () => {
   ];
   test.each(rows)('$kind is read as it was written', (message) => {
     expect(decodeMessages(encodeMessages([message]))).toEqual({ ok: true, value: [message] });
+  });
+
+  /** Recorded of version 1: never edit a line, speakers of two versions live together in every upgrade. */
+  const recorded: readonly string[] = [
+    '0100380707070707070707070707070707070700000002066e6f64652d61020406c00002011f0a061220010db80000000000000000000000011f0a',
+    '020048070707070707070707070707070707070808080808080808080808080808080800000002066e6f64652d61020406c00002011f0a061220010db80000000000000000000000011f0a',
+    '03001c0707070707070707070707070707070700000002066e6f64652d6100',
+    '0400150000010200000002000102030405060708deadbeef',
+    '050015ffffffff00000002010102030405060708deadbeef',
+    '06001400000001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0',
+    '07000400000002',
+    '08000400000003',
+    '09006600020026020100000001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0066e6f64652d63010406c00002011f0a003a000000000001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0066e6f64652d63020406c00002011f0a061220010db80000000000000000000000011f0a',
+    '0a002b0100010026030100000001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0066e6f64652d63010406c00002011f0a',
+    '0a0003000000',
+    '0b000700000004010203',
+    '0c000400000004',
+    '0d001d020406c00002011f0a061220010db80000000000000000000000011f0a',
+  ];
+
+  test('each kind is written as recorded, and read as that', () => {
+    expect(rows.map((message) => Buffer.from(encodeMessages([message])).toString('hex'))).toEqual(recorded);
+    expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(Object.keys(MessageKind)));
   });
 
   test('several in one datagram, in order', () => {
