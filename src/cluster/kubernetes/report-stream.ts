@@ -6,26 +6,19 @@ import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { SpeakerReport } from '../ports.ts';
 import type { ApiClient, ApiStream, StreamEnd } from './api-client.ts';
+import { type PodFacts, podProxyPath } from './pod.ts';
 import { HeardReport } from './report-event.ts';
 
 export interface ReportStreamDeps {
   readonly client: ApiClient;
   readonly namespace: string;
-  /** Of the status servers. */
-  readonly port: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly changed: () => void;
 }
 
-export interface SpeakerPod {
-  readonly name: string;
-  /** metadata.uid: a Pod of the same name may be another one. */
-  readonly uid: string;
-  /** status.phase is Running, and it is not being deleted. */
-  readonly running: boolean;
-}
+export type SpeakerPod = Pick<PodFacts, 'name' | 'uid' | 'port' | 'running'>;
 
 /** What a speaker said that cannot be reached any more. */
 const LASTS = seconds(10);
@@ -75,11 +68,11 @@ export class ReportStream {
   }
 
   #open(): void {
-    const { client, namespace, port, clock } = this.#deps;
+    const { client, namespace, clock } = this.#deps;
     const reader = new EventReader();
     // One that was closed since it made no sense has nothing to say any more, and another may be open.
     const stream: ApiStream = client.stream(
-      `/api/v1/namespaces/${namespace}/pods/${this.#pod.name}:${port}/proxy/report`,
+      podProxyPath(namespace, this.#pod, '/report'),
       {
         opened: () => {
           if (stream === this.#stream) this.#openSince = clock.now();

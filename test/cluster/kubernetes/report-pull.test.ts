@@ -64,7 +64,7 @@ const report = (node: string, address: string, at = '2026-01-01'): SpeakerReport
   at,
   addresses: [{ address, state: 'announced', reason: undefined, message: undefined }],
 });
-const pod = (name: string, uid = name, running = true): SpeakerPod => ({ name, uid, running });
+const pod = (name: string, uid = name, running = true): SpeakerPod => ({ name, uid, running, port: 7472 });
 
 let clock: VirtualClock;
 let server: Server;
@@ -97,7 +97,6 @@ function start(): void {
       },
     },
     namespace: 'clarion-system',
-    port: 7472,
     clock,
     random: seededRandom(1),
     logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
