@@ -3,16 +3,21 @@ import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } f
 /** Above this many changes at once a list is sorted anew instead of patched. */
 const PATCH_AT_MOST = 32;
 
+export interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /**
  * The objects of one kind, sorted by namespace and name; the array stays the same one until an object changes. Keys are the
  * owner's: one for each namespace and name.
  */
-export class SortedObjects {
-  readonly #objects = new Map<string, ClusterObject>();
-  #list: readonly ClusterObject[] = [];
-  #changed = new Map<string, ClusterObject>();
+export class SortedObjects<T extends Named> {
+  readonly #objects = new Map<string, T>();
+  #list: readonly T[] = [];
+  #changed = new Map<string, T>();
 
-  put(key: string, object: ClusterObject | undefined): void {
+  put(key: string, object: T | undefined): void {
     const before = this.#objects.get(key);
     if (before === object) return;
     if (object === undefined) this.#objects.delete(key);
@@ -24,15 +29,11 @@ export class SortedObjects {
     return this.#objects.size;
   }
 
-  get(key: string): ClusterObject | undefined {
+  get(key: string): T | undefined {
     return this.#objects.get(key);
   }
 
-  keys(): Iterable<string> {
-    return this.#objects.keys();
-  }
-
-  list(): readonly ClusterObject[] {
+  list(): readonly T[] {
     if (this.#changed.size === 0) return this.#list;
     if (this.#changed.size > PATCH_AT_MOST) this.#list = [...this.#objects.values()].sort(compareObjects);
     else {
@@ -47,10 +48,9 @@ export class SortedObjects {
 
 /** Every kind's list. */
 export class SortedLists {
-  readonly #kinds = Object.fromEntries(OBJECT_KINDS.map((kind) => [kind, new SortedObjects()])) as Record<
-    ObjectKind,
-    SortedObjects
-  >;
+  readonly #kinds = Object.fromEntries(
+    OBJECT_KINDS.map((kind) => [kind, new SortedObjects<ClusterObject>()]),
+  ) as Record<ObjectKind, SortedObjects<ClusterObject>>;
 
   put(kind: ObjectKind, key: string, object: ClusterObject | undefined): void {
     this.#kinds[kind].put(key, object);
@@ -63,7 +63,7 @@ export class SortedLists {
   }
 }
 
-function patch(list: ClusterObject[], named: ClusterObject, object: ClusterObject | undefined): void {
+function patch<T extends Named>(list: T[], named: T, object: T | undefined): void {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -77,7 +77,7 @@ function patch(list: ClusterObject[], named: ClusterObject, object: ClusterObjec
   else list.splice(low, found, object);
 }
 
-const compareObjects = (a: ClusterObject, b: ClusterObject): number =>
+const compareObjects = (a: Named, b: Named): number =>
   compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
 
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -12,15 +12,14 @@ export function configMapText(namespace: string, name: string, data: Readonly<Re
   return [...lines, 'kind: ConfigMap', 'metadata:', `  name: ${name}`, `  namespace: ${namespace}`, ''].join('\n');
 }
 
-/** What YAML cannot hold in a block scalar: control characters, and what is no line break to everybody. */
-const NOT_LITERAL = /[\0-\x08\x0b-\x1f\x7f-\x9f\ufeff\ud800-\udfff\ufffe\uffff]/;
+/** What YAML cannot hold in a block scalar, or what is invisible there: all of Unicode's category C but tab and line feed. */
+const NOT_LITERAL = /[^\P{C}\t\n]/u;
 
 function scalarLines(key: string, text: string): readonly string[] {
   const quotedKey = /^[A-Za-z][\w.-]*$/.test(key) ? key : JSON.stringify(key);
   const blank = text.trim() === '';
   // One line is shown behind its key.
-  if (blank || !text.includes('\n') || NOT_LITERAL.test(text.replace(/[\ud800-\udbff][\udc00-\udfff]/g, '')))
-    return [`  ${quotedKey}: ${JSON.stringify(text)}`];
+  if (blank || !text.includes('\n') || NOT_LITERAL.test(text)) return [`  ${quotedKey}: ${JSON.stringify(text)}`];
   const indentation = /^[ \n]/.test(text) ? '2' : '';
   const end = text.endsWith('\n\n') ? '+' : text.endsWith('\n') ? '' : '-';
   const lines = (end === '-' ? text : text.slice(0, -1)).split('\n');

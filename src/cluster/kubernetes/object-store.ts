@@ -1,7 +1,5 @@
-import type { ClusterObject, ObjectKind } from '../ports.ts';
-import { SortedObjects } from '../sorted-objects.ts';
+import { type Named, SortedObjects } from '../sorted-objects.ts';
 import { fieldsOf } from './api-answer.ts';
-import { slim } from './slim.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -9,26 +7,32 @@ type Fields = Readonly<Record<string, unknown>>;
  * What one reflector knows: sorted, and the same object until something in it changes that we look at (a Node's heartbeat is no
  * change). A list that is read again is compared with what is there, so that only what differs is new.
  */
-export class ObjectStore {
-  readonly #kind: ObjectKind;
-  readonly #objects = new SortedObjects();
-  readonly #versions = new Map<string, unknown>();
+export class ObjectStore<T extends Named> {
+  readonly #slim: (raw: Fields) => T | undefined;
+  readonly #objects = new SortedObjects<T>();
+  readonly #versions = new Map<string, string>();
+  #collected: ReadObject<T>[] = [];
 
-  constructor(kind: ObjectKind) {
-    this.#kind = kind;
+  /** `slim`: what is kept of an object that the server told; undefined: nothing. */
+  constructor(slim: (raw: Fields) => T | undefined) {
+    this.#slim = slim;
   }
 
   get size(): number {
     return this.#objects.size;
   }
 
-  list(): readonly ClusterObject[] {
+  list(): readonly T[] {
     return this.#objects.list();
   }
 
-  /** Returns whether anything changed. */
+  get(namespace: string, name: string): T | undefined {
+    return this.#objects.get(keyOf(namespace, name));
+  }
+
+  /** Returns whether anything changed; so do the other ones. */
   put(raw: Fields): boolean {
-    const read = this.read(raw);
+    const read = this.#read(raw);
     return read !== undefined && this.#keep(read);
   }
 
@@ -37,21 +41,20 @@ export class ObjectStore {
     return this.#forget(keyOf(namespace, name));
   }
 
-  /** As it will be kept; of what is there already, that one itself. */
-  read(raw: Fields): ReadObject | undefined {
-    const { namespace, name, uid, resourceVersion } = fieldsOf(raw['metadata']);
-    const key = keyOf(namespace, name);
-    const before = this.#objects.get(key);
-    // A version is told apart by its owner: one that was deleted and made again may have the version of a restored backup.
-    const version = [resourceVersion, uid].join(' ');
-    if (before !== undefined && this.#versions.get(key) === version) return { key, version, object: before };
-    const object = slim(this.#kind, raw);
-    if (object === undefined) return undefined;
-    return { key, version, object: before !== undefined && same(before.body, object.body) ? before : object };
+  /** A list begins, maybe anew: what follows is collected, and nothing changes before it is complete. */
+  begin(): void {
+    this.#collected = [];
   }
 
-  /** From now on there is this and nothing else. Returns whether anything changed. */
-  replace(all: readonly ReadObject[]): boolean {
+  collect(raw: Fields): void {
+    const read = this.#read(raw);
+    if (read !== undefined) this.#collected.push(read);
+  }
+
+  /** From now on there is what was collected, and nothing else. */
+  complete(): boolean {
+    const all = this.#collected;
+    this.#collected = [];
     const keys = new Set(all.map(({ key }) => key));
     let changed = false;
     for (const key of [...this.#versions.keys()]) if (!keys.has(key)) changed = this.#forget(key) || changed;
@@ -59,7 +62,20 @@ export class ObjectStore {
     return changed;
   }
 
-  #keep({ key, version, object }: ReadObject): boolean {
+  /** As it will be kept; of what is there already, that one itself. */
+  #read(raw: Fields): ReadObject<T> | undefined {
+    const { namespace, name, uid, resourceVersion } = fieldsOf(raw['metadata']);
+    const key = keyOf(namespace, name);
+    const before = this.#objects.get(key);
+    // With its uid: one that was made again after a restored backup may have the version of the one before.
+    const version = [resourceVersion, uid].join(' ');
+    if (before !== undefined && this.#versions.get(key) === version) return { key, version, object: before };
+    const object = this.#slim(raw);
+    if (object === undefined) return undefined;
+    return { key, version, object: before !== undefined && same(before, object) ? before : object };
+  }
+
+  #keep({ key, version, object }: ReadObject<T>): boolean {
     this.#versions.set(key, version);
     if (this.#objects.get(key) === object) return false;
     this.#objects.put(key, object);
@@ -72,10 +88,10 @@ export class ObjectStore {
   }
 }
 
-export interface ReadObject {
+interface ReadObject<T> {
   readonly key: string;
   readonly version: string;
-  readonly object: ClusterObject;
+  readonly object: T;
 }
 
 /** Of what the API server told: both are strings, and a Node has no namespace. */

@@ -2,9 +2,10 @@ import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../../ba
 import { unreachable as impossible } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
+import type { Named } from '../sorted-objects.ts';
 import { fieldsOf, statusFailure } from './api-answer.ts';
 import type { ApiClient, ApiFailure, ApiStream, StreamEnd } from './api-client.ts';
-import type { ObjectStore, ReadObject } from './object-store.ts';
+import type { ObjectStore } from './object-store.ts';
 import {
   initialReflector,
   REFLECTOR_CONFIG,
@@ -21,7 +22,7 @@ export interface ReflectorOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly resource: WatchedResource;
-  readonly store: ObjectStore;
+  readonly store: ObjectStore<Named>;
   /** The store, or what `report` says, is another one now. Often; the receiver puts many together. */
   readonly onChange: () => void;
   readonly config?: Partial<ReflectorConfig>;
@@ -65,7 +66,6 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #config: ReflectorConfig;
   #state: ReturnType<typeof initialReflector>;
-  #pages: ReadObject[] = [];
   #event: Readonly<Record<string, unknown>> = {};
   #watch: ApiStream | undefined;
   #silence: Timer | undefined;
@@ -138,8 +138,8 @@ export class Reflector {
         return;
       case 'replace':
         this.#synced = true;
-        if (store.replace(this.#pages)) logger.debug('list read', { resource: resource.name, objects: store.size });
-        this.#pages = [];
+        store.complete();
+        logger.debug('list read', { resource: resource.name, objects: store.size });
         for (const resolve of this.#asked.splice(0)) resolve();
         onChange();
         return;
@@ -185,16 +185,13 @@ export class Reflector {
 
   #readPage(token: string | undefined, limit: number): void {
     if (token === undefined) {
-      this.#pages = [];
+      this.#options.store.begin();
       this.#lists++;
     }
     this.#request({ limit: String(limit), ...(token === undefined ? {} : { continue: token }) }, (body, version) => {
       const { items, metadata } = body;
       const more = fieldsOf(metadata)['continue'];
-      for (const item of Array.isArray(items) ? items : []) {
-        const read = this.#options.store.read(fieldsOf(item));
-        if (read !== undefined) this.#pages.push(read);
-      }
+      for (const item of Array.isArray(items) ? items : []) this.#options.store.collect(fieldsOf(item));
       this.#dispatch({ kind: 'page-read', version, more: typeof more === 'string' && more !== '' ? more : undefined });
     });
   }

@@ -61,6 +61,7 @@ const BODIES: Readonly<Record<ObjectKind, (raw: Fields, metadata: Fields) => Fie
   ConfigMap: (raw, metadata) => ({
     metadata: { uid: metadata['uid'], resourceVersion: metadata['resourceVersion'] },
     data: raw['data'],
+    binaryData: raw['binaryData'],
   }),
 };
 
