@@ -80,7 +80,7 @@ export function elementsOf(object: FoundObject, kind: Kind): readonly Element[] 
   }
   faults.push(...unknownKeys(spec, inSpec, fields, `a ${object.kind}`), ...selectorFaults(spec, inSpec));
   if (object.kind === 'AddressPool') return addressPool(object, spec, inSpec, faults);
-  const converted = object.kind === 'BGPPeer' ? peerOf(object, spec, inSpec, faults) : spec;
+  const converted = object.kind === 'BGPPeer' ? peerOf(object, spec, inSpec, faults) : withoutZeroPref(spec);
   if (object.kind === 'IPAddressPool') faults.push(...addressFaults(spec, inSpec));
   const labels = isRecord(metadata) && object.kind === 'IPAddressPool' ? metadata['labels'] : undefined;
   const known = Object.entries(converted).filter(([key]) => fields.includes(key));
@@ -131,6 +131,10 @@ function addressFaults(spec: Values, place: Place): Fault[] {
   );
 }
 
+/** 0 is Go's way to say that no LOCAL_PREF was given. */
+const withoutZeroPref = (spec: Values): Values =>
+  spec['localPref'] === 0 ? plainObject(Object.entries(spec).filter(([key]) => key !== 'localPref')) : spec;
+
 /** MetalLB 0.13: pool and advertisements in one; every advertisement is of this pool alone. */
 function addressPool(object: FoundObject, spec: Values, place: Place, faults: Fault[]): readonly Element[] {
   const { protocol, bgpAdvertisements = [], ...rest } = spec;
@@ -157,7 +161,7 @@ function addressPool(object: FoundObject, spec: Values, place: Place, faults: Fa
     const wrong = isRecord(item)
       ? unknownKeys(item, at, LEGACY_ADVERTISEMENT, 'an entry of bgpAdvertisements')
       : [{ code: 'wrong-type', at: at.at, message: 'an entry of "bgpAdvertisements" is not a mapping' } as const];
-    const value = isRecord(item) ? { ipAddressPools: [name], ...item } : item;
+    const value = isRecord(item) ? { ipAddressPools: [name], ...withoutZeroPref(item) } : item;
     return elementOf(object, 'bgpAdvertisements', given.length === 1 ? name : `${name}-${i + 1}`, value, at, wrong);
   });
   return [pool, ...advertisements];

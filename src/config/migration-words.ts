@@ -66,7 +66,8 @@ export function usageNotes({ section, value, place }: Element, text: ConfigText)
     );
   if (value['password'] !== undefined)
     notes.push(note('password', 'it stands in the ConfigMap in clear; a Secret named in "passwordSecret" is better'));
-  if (value['holdTime'] !== undefined && /^0\D*$/.test(String(value['holdTime'])))
+  const { holdTime } = value;
+  if (typeof holdTime === 'string' && /^0\D*$/.test(holdTime))
     notes.push(
       note(
         'holdTime',
