@@ -23,13 +23,13 @@ import { openApiClient } from './http-client.ts';
 import { Leases } from './leases.ts';
 import { type MembershipSecret, membershipSecret } from './membership-secret.ts';
 import { ObjectStore } from './object-store.ts';
+import { podFacts, SPEAKER_SELECTOR } from './pod.ts';
 import type { Reflector } from './reflector-driver.ts';
 import { ReportFeed } from './report-feed.ts';
 import { ReportPull } from './report-pull.ts';
 import { Secrets, type WantedSecret } from './secrets.ts';
 import { STATUS_WRITES_AT_ONCE, writeServiceStatus } from './service-status.ts';
 import { slim } from './slim.ts';
-import { speakerPodStore, speakerPods } from './speaker-pods.ts';
 
 /**
  * A cluster as its API server shows it, and the ports of cluster/ports.ts on it.
@@ -50,8 +50,6 @@ export interface KubernetesOptions {
   readonly role: 'controller' | 'speaker' | 'reader';
   /** Who it is of several, for Events: the name of the Pod. */
   readonly instance: string;
-  /** Of the speakers' status servers. */
-  readonly statusPort: number;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -93,7 +91,7 @@ export class KubernetesCluster implements RunningCluster {
   readonly #secrets: Secrets;
   readonly #events: Events;
   readonly #leases: Leases;
-  readonly #pods = speakerPodStore();
+  readonly #pods = new ObjectStore(podFacts);
   readonly #decisive: Reflector[] = [];
   readonly #podsReflector: Reflector | undefined;
   readonly #listeners = new Set<() => void>();
@@ -135,7 +133,10 @@ export class KubernetesCluster implements RunningCluster {
     const effective = configMap(EFFECTIVE_NAME);
     const findEffective = (): ClusterObject | undefined => effective.get(namespace, EFFECTIVE_NAME);
     this.#effectiveConfigMap = new EffectiveConfigMap(client, namespace, findEffective);
-    if (role === 'controller') this.#podsReflector = this.#followed.add(speakerPods(namespace), this.#pods);
+    if (role === 'controller') {
+      const path = `/api/v1/namespaces/${namespace}/pods`;
+      this.#podsReflector = this.#followed.add({ name: 'pods', path, labelSelector: SPEAKER_SELECTOR }, this.#pods);
+    }
     const changed = (): void => this.#followed.changed();
     this.#secrets = new Secrets({ client, clock, namespace, changed });
     const find = (kind: ObjectKind, ns: string, name: string): ClusterObject | undefined =>
@@ -247,14 +248,14 @@ export class KubernetesCluster implements RunningCluster {
   }
 
   #followReports(): void {
-    const { namespace, statusPort: port, clock, random, logger, role } = this.#options;
+    const { namespace, clock, random, logger, role } = this.#options;
     if (role !== 'controller' || this.#pull !== undefined) return;
     const pods = {
       list: () => (this.#podsReflector?.report().synced === true ? this.#pods.list() : undefined),
       onChange: (changed: () => void) => this.onChange(changed),
     };
     const changed = (): void => this.#followed.changed();
-    this.#pull = new ReportPull({ client: this.#client, namespace, port, clock, random, logger, pods, changed });
+    this.#pull = new ReportPull({ client: this.#client, namespace, clock, random, logger, pods, changed });
   }
 
   #tell(): void {
