@@ -43,6 +43,12 @@ export interface ClusterObject {
 /** Every list that a pass looks at: those of a running cluster, or of a folder read once. */
 export type ObjectLists = Readonly<Record<ObjectKind, readonly ClusterObject[]>>;
 
+export interface SecretName {
+  /** Undefined: the namespace that Clarion is in. */
+  readonly namespace: string | undefined;
+  readonly name: string;
+}
+
 export interface ClusterReader {
   /** Sorted by namespace, then name. The same array until one of its objects changes. */
   list(kind: ObjectKind): readonly ClusterObject[];
@@ -50,6 +56,11 @@ export interface ClusterReader {
   effectiveConfig(): string | undefined;
   /** Files that cannot be read, text that is no YAML, objects defined twice, ... */
   problems(): readonly Problem[];
+  /**
+   * Which Secrets `list('Secret')` is asked for: those that the configuration names. An API server is asked for these alone; a
+   * folder shows all that it has.
+   */
+  wantSecrets(wanted: readonly SecretName[]): void;
   /** Told after each change, never during the call that caused it; returns how to stop it. */
   onChange(changed: () => void): () => void;
 }

@@ -2,16 +2,11 @@ import { hostname, uptime } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import type { Decoded } from '../base/decoded.ts';
-import { ExitCode, environmentError, messageOf, usageError } from '../base/errors.ts';
+import { ExitCode, environmentError, messageOf } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
-import {
-  controllerSocketPath,
-  type DirectoryCluster,
-  nodeSocketPath,
-  openDirectory,
-} from '../cluster/directory/directory.ts';
 import { type RunningLease, runLease } from '../cluster/lease-driver.ts';
+import type { RunningCluster } from '../cluster/ports.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
@@ -24,7 +19,8 @@ import { Speaker } from '../speaker/speaker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
-import { type KeyOptions, keyFile, membershipKeys, watchMembershipKeys } from './membership-key.ts';
+import { type KeyOptions, membershipKeys, watchMembershipKeys } from './membership-key.ts';
+import { openPlace, type Place } from './place.ts';
 import { version } from './version.ts';
 
 /**
@@ -34,6 +30,8 @@ import { version } from './version.ts';
 export interface DaemonOptions {
   readonly directory: string | undefined;
   readonly config: string | undefined;
+  /** Where Clarion is installed, where that is not the namespace of the ServiceAccount. */
+  readonly namespace: string | undefined;
   readonly node: string;
   readonly interface: readonly string[];
   readonly loadBalancerClass: string | undefined;
@@ -58,6 +56,7 @@ export function addDaemonOptions(command: Command, roles: Roles): Command {
   const repeated = (value: string, before: readonly string[]): string[] => [...before, value];
   command
     .option('--directory <dir>', 'folder of manifests: ConfigMap, Services, EndpointSlices, Nodes')
+    .option('--namespace <name>', 'where Clarion is in the cluster (default: the namespace of its ServiceAccount)')
     .option('--load-balancer-class <class>', 'serve Services of this class instead of those without one')
     .option('--ignore-exclude-lb', 'use nodes labelled exclude-from-external-load-balancers too', false)
     .option('--status-port <port>', '/healthz, /readyz, /metrics; 0: not over TCP', portNumber, 7472)
@@ -77,73 +76,86 @@ export function addDaemonOptions(command: Command, roles: Roles): Command {
 }
 
 export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<void> {
-  const { directory, config, node, logLevel, statusPort } = options;
-  if (directory === undefined) throw usageError('this version works on a folder of manifests: give --directory DIR');
+  const { node, logLevel, statusPort } = options;
   const logger = createLogger(logLevel, { node });
-  const parts: Parts = { stops: [], healthy: [], ready: [], metrics: new Metrics() };
-  const cluster = await openDirectory({
-    directory,
-    ...(config === undefined ? {} : { configFile: config }),
-    node,
-    clock: systemClock,
-    logger,
-  });
-  parts.stops.push(() => cluster.close());
+  const place = await openPlace(roles, options, logger);
+  const { cluster, socketPath } = place;
+  const parts: Parts = { stops: [() => cluster.close()], healthy: [], ready: [place.ready], metrics: new Metrics() };
   const ended = untilSignal();
   try {
-    // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
-    const takeInventory = inventoryTaker(node);
-    // A controller by itself makes the key that the speakers wait for.
-    const keyOptions: KeyOptions = {
-      source: keyFile(directory, options.membershipKeyFile, logger),
-      insecure: options.insecure === true,
-      mayCreate: roles.controller,
-      stopped: ended.has,
-      clock: systemClock,
-      random: systemRandom,
-      logger,
-    };
-    const keys = await membershipKeys(keyOptions);
-    if (keys === undefined) {
-      process.exitCode = await ended.exitCode;
-      return;
-    }
-    const speaking = roles.speaker
-      ? startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost)
-      : undefined;
-    if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
-    await speaking;
-    const status = new StatusServer({
-      ...parts,
-      healthy: all(parts.healthy),
-      ready: all(parts.ready),
-      status: (query) =>
-        statusReport(
-          {
-            node,
-            version,
-            time: systemClock.wallTime(),
-            controller: parts.controllerFacts?.(),
-            speaker: parts.speakerFacts?.(),
-          },
-          query,
-        ),
-      logger,
-    });
+    const status = statusServer(place, node, parts, logger);
     parts.stops.push(() => status.stop());
+    // Whoever asks while we wait for a key or for an API server is told what for.
     if (statusPort !== 0) await status.listen(statusPort);
-    await listenOnSocket(
-      status,
-      () => (roles.speaker ? nodeSocketPath : controllerSocketPath)(directory, node),
-      logger,
-    );
-    parts.stops.push(giveBackMemory(systemClock, 'at-once'));
-    logger.info('started', { version, ...roles, directory });
+    const started = await Promise.race([ended.exitCode, start(roles, options, place, ended, parts, logger)]);
+    if (started === 'started') {
+      if (socketPath !== undefined) await listenOnSocket(status, socketPath, logger);
+      parts.stops.push(giveBackMemory(systemClock, 'at-once'));
+      logger.info('started', { version, ...roles, where: place.where });
+    }
     process.exitCode = await ended.exitCode;
     logger.info('stopping', { exitCode: process.exitCode });
   } finally {
     for (const stop of parts.stops.reverse()) await stop();
   }
+}
+
+/** Resolves when the roles run, or when there is no use in it any more. */
+async function start(
+  roles: Roles,
+  options: DaemonOptions,
+  place: Place,
+  ended: Ended,
+  parts: Parts,
+  logger: Logger,
+): Promise<'started' | 'stopped'> {
+  const { cluster } = place;
+  let starting = 'starting';
+  parts.ready.push(() => (starting === '' ? [] : [starting]));
+  await place.synced;
+  // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
+  const takeInventory = inventoryTaker(options.node);
+  // A controller by itself makes the key that the speakers wait for.
+  const keyOptions: KeyOptions = {
+    source: place.keys,
+    insecure: options.insecure === true,
+    mayCreate: roles.controller,
+    stopped: ended.has,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  };
+  starting = `the membership key has not been read yet: ${place.keys.where}`;
+  const keys = await membershipKeys(keyOptions);
+  if (keys === undefined || ended.has()) return 'stopped';
+  const speaking = roles.speaker
+    ? startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost)
+    : undefined;
+  if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
+  await speaking;
+  starting = '';
+  return 'started';
+}
+
+function statusServer(place: Place, node: string, parts: Parts, logger: Logger): StatusServer {
+  return new StatusServer({
+    metrics: parts.metrics,
+    healthy: () => all(parts.healthy)(),
+    ready: () => all(parts.ready)(),
+    status: (query) =>
+      statusReport(
+        {
+          node,
+          version,
+          time: systemClock.wallTime(),
+          controller: parts.controllerFacts?.(),
+          speaker: parts.speakerFacts?.(),
+        },
+        query,
+      ),
+    followReport: place.followReport,
+    logger,
+  });
 }
 
 /** A folder that cannot be written has no socket; its addresses are announced all the same. */
@@ -172,7 +184,7 @@ interface Parts {
 function startController(
   roles: Roles,
   options: DaemonOptions,
-  cluster: DirectoryCluster,
+  cluster: RunningCluster,
   takeInventory: InventoryTaker,
   logger: Logger,
   parts: Parts,
@@ -180,7 +192,7 @@ function startController(
   const { loadBalancerClass, ignoreExcludeLb, node } = options;
   let controller: Controller | undefined;
   let lease: RunningLease | undefined;
-  const activate = (): void => {
+  const begin = (): void => {
     controller = new Controller({
       cluster,
       clock: systemClock,
@@ -193,7 +205,17 @@ function startController(
       mayWrite: () => lease?.valid() ?? true,
     });
   };
+  // Of several ways to become active only the last may begin anything.
+  let turn = 0;
+  const activate = (): void => {
+    const mine = ++turn;
+    // What the one before wrote last must be seen before anything is decided.
+    void cluster.caughtUp().then(() => {
+      if (turn === mine) begin();
+    });
+  };
   const deactivate = async (): Promise<void> => {
+    turn++;
     const stopped = controller?.stop();
     controller = undefined;
     await stopped;
@@ -204,7 +226,7 @@ function startController(
   parts.ready.push(() => (controller === undefined || controller.snapshot().effective ? [] : ['no pass finished yet']));
   // A standalone process is the only one of its folder by contract; of several controllers one is active.
   if (roles.speaker) {
-    activate();
+    begin();
     return;
   }
   const running = runLease({
@@ -225,7 +247,7 @@ async function startSpeaker(
   keys: readonly GroupKey[],
   keyOptions: KeyOptions,
   options: DaemonOptions,
-  cluster: DirectoryCluster,
+  cluster: RunningCluster,
   takeInventory: InventoryTaker,
   logger: Logger,
   parts: Parts,
@@ -273,12 +295,14 @@ function opened<T>(made: Decoded<T, NetworkError>): T {
   return made.value;
 }
 
-/** SIGTERM is a stop as asked for (0), SIGINT an interruption (130), a lost thread a failure of the environment (3). */
-function untilSignal(): {
+interface Ended {
   readonly exitCode: Promise<ExitCode>;
   readonly has: () => boolean;
   readonly lost: () => void;
-} {
+}
+
+/** SIGTERM is a stop as asked for (0), SIGINT an interruption (130), a lost thread a failure of the environment (3). */
+function untilSignal(): Ended {
   let lost = (): void => {};
   let over = false;
   const exitCode = new Promise<ExitCode>((resolve) => {

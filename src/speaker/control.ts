@@ -9,7 +9,7 @@ import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ReportBoard, SpeakerReport } from '../cluster/ports.ts';
+import type { ClusterReader, ReportBoard, SecretName, SpeakerReport } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -246,6 +246,7 @@ export class Control {
       return this.#config;
     }
     this.#config = effective.value.config;
+    cluster.wantSecrets(secretsNamed(this.#config));
     const settings = JSON.stringify(this.#config.layer2);
     if (settings !== this.#layer2Settings) toWire({ kind: 'layer2-settings', settings: this.#config.layer2 });
     this.#layer2Settings = settings;
@@ -291,6 +292,11 @@ export class Control {
       if (outcome.kind === 'retry') this.#publishAfter(REPORT_RETRY);
     });
   }
+}
+
+function secretsNamed({ peers, bfdProfiles }: Config): readonly SecretName[] {
+  const keys = bfdProfiles.flatMap(({ authentication }) => authentication?.keySecret ?? []);
+  return [...peers.flatMap(({ passwordSecret }) => passwordSecret ?? []), ...keys];
 }
 
 export interface ControlSnapshot {

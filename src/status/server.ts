@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { type Decoded, decoded } from '../base/decoded.ts';
 import { messageOf, systemCodeOf } from '../base/errors.ts';
+import type { Sink } from '../base/followers.ts';
 import { parseIpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -18,11 +19,13 @@ export interface StatusServerDeps {
   /** May it be counted on: configuration read, objects read, wire thread up? A failure means: not yet. */
   readonly ready: Check;
   readonly status: (query: StatusQuery) => StatusReport;
+  /** Of a speaker in a cluster: tells its report, and every change of it, until the reader goes. False: too many read already. */
+  readonly followReport?: ((sink: Sink) => boolean) | undefined;
   readonly logger: Logger;
 }
 
 /**
- * /healthz, /readyz, /metrics and /status, over TCP and over the node's unix socket. The port being taken is a warning, not an
+ * /healthz, /readyz, /metrics, /status and, of a speaker in a cluster, /report, over TCP and over the node's unix socket. The port being taken is a warning, not an
  * end: announcing addresses matters more than being scraped.
  */
 export class StatusServer {
@@ -82,8 +85,17 @@ export class StatusServer {
           if (!query.ok) return answer(400, 'text/plain', `${query.error}\n`);
           return answer(200, 'application/json', `${JSON.stringify(status(query.value))}\n`);
         }
+        case '/report': {
+          const { followReport } = this.#deps;
+          if (followReport === undefined)
+            return answer(404, 'text/plain', 'only a speaker in a cluster has a report\n');
+          response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+          response.flushHeaders();
+          if (!followReport(response)) response.destroy();
+          return;
+        }
         default:
-          return answer(404, 'text/plain', 'there are /healthz, /readyz, /metrics and /status\n');
+          return answer(404, 'text/plain', 'there are /healthz, /readyz, /metrics, /status and /report\n');
       }
     } catch (thrown) {
       this.#deps.logger.error('a bug: a status request failed', { url: request.url, err: thrown });

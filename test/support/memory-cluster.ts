@@ -73,6 +73,8 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     return [];
   }
 
+  wantSecrets(): void {}
+
   onChange(changed: () => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);

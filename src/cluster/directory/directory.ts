@@ -161,6 +161,8 @@ export class DirectoryCluster implements RunningCluster {
     ];
   }
 
+  wantSecrets(): void {}
+
   onChange(changed: () => void): () => void {
     this.#listeners.add(changed);
     return () => this.#listeners.delete(changed);
