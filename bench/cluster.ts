@@ -77,8 +77,8 @@ export class Cluster implements Contender {
     });
   }
 
-  status(): Promise<ClusterStatus> {
-    return statusOf(reach({ directory: this.folder }));
+  async status(): Promise<ClusterStatus> {
+    return statusOf(await reach({ directory: this.folder }));
   }
 
   async holder(address: string = FIRST_VIP): Promise<string | undefined> {

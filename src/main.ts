@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   demo: { summary: 'a small data centre on this machine, live', load: () => import('./commands/demo.ts') },
   validate: { summary: 'find the problems in a configuration', load: () => import('./commands/validate.ts') },
   plan: { summary: 'what would be assigned and announced, and why not', load: () => import('./commands/plan.ts') },
+  explain: {
+    summary: 'why a Service is announced or not, and what to do',
+    load: () => import('./commands/explain.ts'),
+  },
   status: { summary: 'who holds which address, members, pools, problems', load: () => import('./commands/status.ts') },
   move: { summary: 'hand an address over to another node', load: () => import('./commands/move.ts') },
   drain: { summary: 'let a node hand over all that it holds', load: () => import('./commands/drain.ts') },

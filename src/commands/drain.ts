@@ -1,44 +1,25 @@
 import type { Command } from 'commander';
-import { type Milliseconds, seconds, systemClock } from '../base/clock.ts';
+import { seconds } from '../base/clock.ts';
 import { ClarionError, ExitCode } from '../base/errors.ts';
 import { parseIpAddress } from '../base/ip-address.ts';
 import { DRAIN_ANNOTATION } from '../inventory/node-object.ts';
 import { type ClusterAddress, type ClusterStatus, clusterStatus } from '../status/cluster-status.ts';
 import { heldBy, whyKept } from '../status/drain.ts';
 import { formatMs } from '../terminal/progress.ts';
-import {
-  addReachOptions,
-  answersOf,
-  durationArgument,
-  interruption,
-  type ReachOptions,
-  reach,
-  statusOf,
-  type Waiting,
-  waitFor,
-} from './reach.ts';
-
-interface DrainOptions extends ReachOptions {
-  readonly timeout: Milliseconds;
-}
+import { addOperationOptions, type OperationOptions, operate, type Waiting, waitFor } from './operation.ts';
+import { answersOf, statusOf } from './reach.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('drain')
     .description('let a node hand over all addresses that it holds, and take none')
-    .argument('<node>', 'its name')
-    .option('--timeout <duration>', 'how long to wait until it holds nothing', durationArgument, seconds(30));
-  addReachOptions(command)
+    .argument('<node>', 'its name');
+  addOperationOptions(command, 'it holds nothing', seconds(30))
     .addHelpText(
       'after',
-      '\nAn address that no other node may hold stays where it is and is served on. The drain lasts until clarion undrain.' +
-        '\nExit codes: 0 it holds nothing, 1 it holds something still, 3 nothing answers, 130 interrupted.',
+      'An address that no other node may hold stays where it is and is served on. The drain lasts until clarion undrain.',
     )
-    .action(async (node: string, { timeout, ...where }: DrainOptions) => {
-      const say = (line: string): void => void process.stdout.write(`${line}\n`);
-      const waiting = { reach: reach(where), clock: systemClock, timeout, interrupted: interruption(), say };
-      process.exitCode = await drain(node, waiting);
-    });
+    .action((node: string, options: OperationOptions) => operate(options, (waiting) => drain(node, waiting)));
 }
 
 /** More are not explained one by one. */

@@ -1,25 +1,16 @@
 import type { Command } from 'commander';
-import { type Milliseconds, seconds, systemClock } from '../base/clock.ts';
+import { seconds } from '../base/clock.ts';
 import { ClarionError, ExitCode, usageError } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../base/ip-address.ts';
 import { MOVE_ANNOTATION } from '../inventory/move-request.ts';
 import type { ClusterStatus } from '../status/cluster-status.ts';
 import { type MoveProgress, moveProgress, planMove } from '../status/move.ts';
 import { formatMs } from '../terminal/progress.ts';
-import {
-  addReachOptions,
-  durationArgument,
-  interruption,
-  type ReachOptions,
-  reach,
-  statusOf,
-  type Waiting,
-  waitFor,
-} from './reach.ts';
+import { addOperationOptions, type OperationOptions, operate, type Waiting, waitFor } from './operation.ts';
+import { statusOf } from './reach.ts';
 
-interface MoveOptions extends ReachOptions {
+interface MoveOptions extends OperationOptions {
   readonly to: string;
-  readonly timeout: Milliseconds;
 }
 
 export function register(program: Command): void {
@@ -27,20 +18,14 @@ export function register(program: Command): void {
     .command('move')
     .description('hand an address over to another node, without losing a packet')
     .argument('<address>', 'one that a Service has')
-    .requiredOption('--to <node>', 'the node that takes it')
-    .option('--timeout <duration>', 'how long to wait until it holds the address', durationArgument, seconds(10));
-  addReachOptions(command)
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 it holds the address, 1 it cannot or did not in time, 3 nothing answers, 130 interrupted.',
-    )
-    .action(async (text: string, { to, timeout, ...where }: MoveOptions) => {
+    .requiredOption('--to <node>', 'the node that takes it');
+  addOperationOptions(command, 'it holds the address', seconds(10)).action(
+    async (text: string, { to, ...options }: MoveOptions) => {
       const address = parseIpAddress(text);
       if (!address.ok) throw usageError(address.error);
-      const say = (line: string): void => void process.stdout.write(`${line}\n`);
-      const waiting = { reach: reach(where), clock: systemClock, timeout, interrupted: interruption(), say };
-      process.exitCode = await move(address.value, to, waiting);
-    });
+      await operate(options, (waiting) => move(address.value, to, waiting));
+    },
+  );
 }
 
 /** The request stays where it is when time is up or the user has enough: it ends with the term that it names. */

@@ -1,142 +1,78 @@
-import { request } from 'node:http';
-import { type Command, InvalidArgumentError } from 'commander';
-import { type Clock, type Milliseconds, ms, seconds, systemClock } from '../base/clock.ts';
-import { environmentError, messageOf, systemCodeOf, usageError } from '../base/errors.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
-import { silentLogger } from '../base/logger.ts';
-import { openDirectory, socketFolder, socketsIn } from '../cluster/directory/directory.ts';
-import type { AnnotationWriter } from '../cluster/ports.ts';
-import { parseDuration } from '../config/duration.ts';
+import type { Command } from 'commander';
+import type { Milliseconds } from '../base/clock.ts';
+import { environmentError, usageError } from '../base/errors.ts';
+import type { Problem } from '../base/problem.ts';
+import type { AnnotationWriter, ObjectLists } from '../cluster/ports.ts';
+import type { ServiceKey } from '../inventory/service-request.ts';
 import { type Answer, type ClusterStatus, clusterStatus } from '../status/cluster-status.ts';
-import type { StatusQuery, StatusReport } from '../status/report.ts';
+import type { ExplainedEvent } from '../status/explain.ts';
+import type { StatusQuery } from '../status/report.ts';
 
-/** How a command reaches what runs: it asks every process that listens, and sets annotations that all of them see. */
+/**
+ * How a command reaches what runs: it asks every process that listens, reads the objects that all of them see, and sets annotations on
+ * those. On a folder of manifests by sockets and files (reach-directory.ts), in a cluster through the API server, with the
+ * rights of who runs the command (reach-kubernetes.ts).
+ */
 export interface Reach {
   /** Rejects with a ClarionError where there is nothing to ask. */
   ask(query?: StatusQuery): Promise<readonly Answer[]>;
+  /** How often it may be asked while a command waits: of no consequence to a process with thousands of addresses. */
+  readonly askEvery: Milliseconds;
   readonly annotate: AnnotationWriter['annotate'];
+  /**
+   * The objects and the configuration in force. With `services`, in a cluster, only what has to do with those: no Secrets, no
+   * Namespaces, no other Services. Rejects with a ClarionError where they cannot be read.
+   */
+  look(services?: readonly ServiceKey[]): Promise<Look>;
+  /** The last events about a Service, oldest first; none where they cannot be had. */
+  events(service: ServiceKey): Promise<readonly ExplainedEvent[]>;
+  /** The place in messages: a folder, or a server. */
+  readonly where: string;
+}
+
+export interface Look {
+  readonly lists: ObjectLists;
+  /** Undefined: no controller has published one. */
+  readonly effective: string | undefined;
+  /** Of reading. */
+  readonly problems: readonly Problem[];
 }
 
 /** Where the processes are. */
 export interface ReachOptions {
-  readonly directory: string | undefined;
+  readonly directory?: string | undefined;
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly namespace?: string | undefined;
 }
 
 export const addReachOptions = (command: Command): Command =>
-  command.option('--directory <dir>', 'the folder of manifests that the processes work on');
+  command
+    .option('--directory <dir>', 'the folder of manifests that the processes work on; without it, a Kubernetes cluster')
+    .option(
+      '--kubeconfig <file>',
+      'how to reach the cluster (default: $KUBECONFIG, ~/.kube/config, or the Pod that this runs in)',
+    )
+    .option('--context <name>', 'the context of the kubeconfig to use')
+    .option('-n, --namespace <name>', 'where Clarion is installed in the cluster (default: clarion-system)');
 
-/** A process that is alive answers within milliseconds, also with ten thousand addresses. */
-const ANSWER_LIMIT = seconds(2);
-
-export function reach({ directory }: ReachOptions): Reach {
-  if (directory === undefined)
-    throw usageError('this version reaches processes on a folder of manifests: give --directory DIR');
-  const folder = socketFolder(directory);
-  return {
-    async ask(query = {}) {
-      const sockets = socketsIn(folder);
-      if (sockets.length === 0)
-        throw environmentError(
-          `nothing runs on ${directory}: there is no socket in ${folder}. Start clarion standalone or a speaker`,
-        );
-      return Promise.all(sockets.map(({ name, path }) => askSocket(name, path, query)));
-    },
-    async annotate(kind, namespace, name, annotations) {
-      const cluster = await openDirectory({ directory, clock: systemClock, logger: silentLogger });
-      try {
-        return await cluster.annotate(kind, namespace, name, annotations);
-      } finally {
-        await cluster.close();
-      }
-    },
-  };
-}
-
-function askSocket(name: string, socketPath: string, { address, holder }: StatusQuery): Promise<Answer> {
-  const parameters = new URLSearchParams({
-    ...(address === undefined ? {} : { address: formatIpAddress(address) }),
-    ...(holder === undefined ? {} : { holder }),
-  });
-  return new Promise((resolve) => {
-    const failed = (error: string): void => resolve({ name, ok: false, error });
-    const asked = request(
-      // A connection each: one kept for reuse may have been closed meanwhile, while a folder of thousands of files was read.
-      { socketPath, path: `/status?${parameters.toString()}`, timeout: ANSWER_LIMIT, agent: false },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('data', (part: string) => {
-          body += part;
-        });
-        response.on('error', (error) => failed(error.message));
-        response.on('end', () => {
-          if (response.statusCode !== 200) return failed(`it answers ${response.statusCode}: of another version?`);
-          try {
-            resolve({ name, ok: true, report: JSON.parse(body) as StatusReport });
-          } catch (thrown) {
-            failed(`its answer is no JSON: ${messageOf(thrown)}`);
-          }
-        });
-      },
-    );
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_LIMIT / 1000} s: frozen?`)));
-    asked.on('error', (error) =>
-      failed(
-        systemCodeOf(error) === 'ECONNREFUSED' ? 'not running (it was killed, or its host is gone)' : error.message,
-      ),
-    );
-    asked.end();
-  });
+/** Rejects with a ClarionError. Kubernetes is loaded only where it is asked for. */
+export async function reach(options: ReachOptions): Promise<Reach> {
+  const { directory, kubeconfig, context, namespace } = options;
+  if (directory === undefined) return (await import('./reach-kubernetes.ts')).reachKubernetes(options);
+  if (kubeconfig !== undefined || context !== undefined || namespace !== undefined)
+    throw usageError('--directory is a folder instead of a cluster; leave out --kubeconfig, --context and --namespace');
+  return (await import('./reach-directory.ts')).reachDirectory(directory);
 }
 
 /** Of what runs, put together. Rejects with a ClarionError where nobody answers. */
-export async function statusOf(processes: Reach, query?: StatusQuery): Promise<ClusterStatus> {
+export async function statusOf(processes: Pick<Reach, 'ask'>, query?: StatusQuery): Promise<ClusterStatus> {
   return clusterStatus(await answersOf(processes, query));
 }
 
-export async function answersOf(processes: Reach, query?: StatusQuery): Promise<readonly Answer[]> {
+export async function answersOf(processes: Pick<Reach, 'ask'>, query?: StatusQuery): Promise<readonly Answer[]> {
   const answers = await processes.ask(query);
   const silent = answers.flatMap((answer) => (answer.ok ? [] : [`${answer.name}: ${answer.error}`]));
   if (silent.length < answers.length) return answers;
   throw environmentError(`nobody answers. ${silent.slice(0, 10).join('. ')}`);
-}
-
-/** How often what runs is asked while a command waits: of no consequence to a process with thousands of addresses. */
-const LOOK_EVERY = ms(50);
-
-/** What a command that waits is given. */
-export interface Waiting {
-  readonly reach: Reach;
-  readonly clock: Clock;
-  readonly timeout: Milliseconds;
-  /** Resolves when the user wants no more. */
-  readonly interrupted: Promise<'interrupted'>;
-  readonly say: (text: string) => void;
-}
-
-/** Asks again and again until `look` finds something. */
-export async function waitFor<T>(
-  { clock, timeout, interrupted }: Waiting,
-  look: () => Promise<T | undefined>,
-): Promise<{ readonly found: T } | 'timeout' | 'interrupted'> {
-  const end = clock.now() + timeout;
-  for (;;) {
-    const outcome = await Promise.race([interrupted, look()]);
-    if (outcome === 'interrupted') return 'interrupted';
-    if (outcome !== undefined) return { found: outcome };
-    if (clock.now() >= end) return 'timeout';
-    const pause = new Promise<void>((resolve) => void clock.startTimer('ask again', LOOK_EVERY, resolve));
-    if ((await Promise.race([interrupted, pause])) === 'interrupted') return 'interrupted';
-  }
-}
-
-/** The first Ctrl-C; a second one ends the process as ever. */
-export const interruption = (): Promise<'interrupted'> =>
-  new Promise((resolve) => {
-    process.once('SIGINT', () => resolve('interrupted'));
-  });
-
-export function durationArgument(text: string): Milliseconds {
-  const duration = parseDuration(text);
-  if (!duration.ok) throw new InvalidArgumentError(duration.error);
-  return duration.value;
 }

@@ -3,7 +3,8 @@ import { seconds, systemClock } from '../base/clock.ts';
 import { ExitCode } from '../base/errors.ts';
 import { type ClusterStatus, clusterStatus } from '../status/cluster-status.ts';
 import { styleFor } from '../terminal/table.ts';
-import { addReachOptions, interruption, type ReachOptions, reach } from './reach.ts';
+import { interruption } from './operation.ts';
+import { addReachOptions, type ReachOptions, reach } from './reach.ts';
 import { statusText } from './status-text.ts';
 
 interface StatusOptions extends ReachOptions {
@@ -24,7 +25,7 @@ export function register(program: Command): void {
 }
 
 async function showStatus({ output, watch, ...where }: StatusOptions): Promise<void> {
-  const processes = reach(where);
+  const processes = await reach(where);
   const interrupted = watch ? interruption() : undefined;
   for (;;) {
     const status = clusterStatus(await processes.ask());

@@ -1,34 +1,19 @@
 import type { Command } from 'commander';
-import { type Milliseconds, seconds, systemClock } from '../base/clock.ts';
+import { seconds } from '../base/clock.ts';
 import { ClarionError, ExitCode } from '../base/errors.ts';
 import { DRAIN_ANNOTATION } from '../inventory/node-object.ts';
 import { refuseUnknown } from './drain.ts';
-import {
-  addReachOptions,
-  durationArgument,
-  interruption,
-  type ReachOptions,
-  reach,
-  statusOf,
-  type Waiting,
-  waitFor,
-} from './reach.ts';
-
-interface UndrainOptions extends ReachOptions {
-  readonly timeout: Milliseconds;
-}
+import { addOperationOptions, type OperationOptions, operate, type Waiting, waitFor } from './operation.ts';
+import { statusOf } from './reach.ts';
 
 export function register(program: Command): void {
   const command = program
     .command('undrain')
     .description('end the drain of a node: it may take addresses again, and takes none away from others')
-    .argument('<node>', 'its name')
-    .option('--timeout <duration>', 'how long to wait until the speakers know it', durationArgument, seconds(10));
-  addReachOptions(command).action(async (node: string, { timeout, ...where }: UndrainOptions) => {
-    const say = (line: string): void => void process.stdout.write(`${line}\n`);
-    const waiting = { reach: reach(where), clock: systemClock, timeout, interrupted: interruption(), say };
-    process.exitCode = await undrain(node, waiting);
-  });
+    .argument('<node>', 'its name');
+  addOperationOptions(command, 'the speakers know it', seconds(10)).action((node: string, options: OperationOptions) =>
+    operate(options, (waiting) => undrain(node, waiting)),
+  );
 }
 
 export async function undrain(node: string, waiting: Waiting): Promise<ExitCode> {

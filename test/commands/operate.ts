@@ -1,6 +1,6 @@
 import { ms } from '../../src/base/clock.ts';
 import type { AnnotationWriter, WriteOutcome } from '../../src/cluster/ports.ts';
-import type { Waiting } from '../../src/commands/reach.ts';
+import type { Waiting } from '../../src/commands/operation.ts';
 import type { Answer } from '../../src/status/cluster-status.ts';
 import type { StatusQuery } from '../../src/status/report.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -28,6 +28,7 @@ export class Operated {
     return {
       reach: {
         ask: async (query = {}) => this.#answers(query),
+        askEvery: ms(50),
         annotate: async (...given) => {
           this.annotated.push(given);
           return this.outcome;

@@ -14,7 +14,7 @@ test('every question has a connection of its own: one that was kept may be close
   const server = createServer((_request, response) => response.end('{}')).on('connection', () => connections++);
   await new Promise<void>((resolve) => void server.listen({ path }, resolve));
   try {
-    const processes = reach({ directory });
+    const processes = await reach({ directory });
     for (let i = 0; i < 2; i++) expect(await processes.ask()).toEqual([{ name: 'node-a', ok: true, report: {} }]);
     expect(connections).toBe(2);
   } finally {
