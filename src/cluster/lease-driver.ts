@@ -1,4 +1,4 @@
-import { type Clock, ms, seconds, type Timer } from '../base/clock.ts';
+import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -83,11 +83,18 @@ export function runLease(options: LeaseOptions): RunningLease {
     const durationSeconds = timing.duration / 1000;
     const record = { holder: identity, durationSeconds, acquired: acquired ?? renewed, renewed, transitions };
     if ((await store.write(name, record, version)) === 'conflict') return { kind: 'failed' };
-    deadline?.stop();
-    const left = ms(begun + timing.renewDeadline - clock.now());
-    if (state.role !== 'stopped')
-      deadline = clock.startTimer('lease deadline', left, () => dispatch({ kind: 'deadline-passed' }));
+    if (state.role !== 'stopped') startDeadline(begun);
     return { kind: 'was-written', begun };
+  };
+
+  const startDeadline = (begun: Milliseconds): void => {
+    const left = (): Milliseconds => ms(begun + timing.renewDeadline - clock.now());
+    deadline?.stop();
+    deadline = clock.startTimer('lease deadline', left(), () => {
+      // A timer of whole milliseconds fires a fraction of one too early.
+      if (left() > 0) startDeadline(begun);
+      else dispatch({ kind: 'deadline-passed' });
+    });
   };
 
   /** Once stopped, a write that was under way may still succeed: it is given back too. */

@@ -25,10 +25,13 @@ export interface EventsDeps {
   readonly find: (kind: ObjectKind, namespace: string, name: string) => ClusterObject | undefined;
 }
 
-/** Since the start; for metrics. */
+/** For metrics. */
 export interface EventCounters {
+  /** Since the start. */
   readonly sent: number;
   readonly dropped: number;
+  /** Now. */
+  readonly waiting: number;
 }
 
 /** Ten thousand Services at once say what they have to say in their conditions. */
@@ -83,7 +86,7 @@ export class Events {
   }
 
   get counters(): EventCounters {
-    return { sent: this.#sent, dropped: this.#dropped };
+    return { sent: this.#sent, dropped: this.#dropped, waiting: this.#queue.length };
   }
 
   record(event: ClusterEvent): void {
