@@ -1,0 +1,44 @@
+/**
+ * Two self-signed certificates for 127.0.0.1, each with its key, good until 2126: for tests of who is trusted, and of nothing else.
+ * openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -addext subjectAltName=IP:127.0.0.1
+ */
+export const firstCertificate = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBoDCCAUagAwIBAgIUYp/jSaex9aDjzuSc5pAHQ0HOTgowCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRZmlyc3QgdGVzdCBzZXJ2ZXIwIBcNMjYxMTIxMTYyNDU2WhgP
+MjEyNjEwMjgxNjI0NTZaMBwxGjAYBgNVBAMMEWZpcnN0IHRlc3Qgc2VydmVyMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMpy/4XbPCEHd/X63NxjBzDN0kfDNtWxx
+TOeXpFIQj4Ha/bghIhbYPbtoZK45NzsPkNnIsI15gnCAXPD2zIvv66NkMGIwHQYD
+VR0OBBYEFIf0s+AR15btzkmzxtafn3G7O/igMB8GA1UdIwQYMBaAFIf0s+AR15bt
+zkmzxtafn3G7O/igMA8GA1UdEwEB/wQFMAMBAf8wDwYDVR0RBAgwBocEfwAAATAK
+BggqhkjOPQQDAgNIADBFAiBjUa9DwcsZIfd6CMPSXy8+ClEntux91amLbps30EGa
+bgIhAP5sfOnW8tlHvU8iBwPX/OnhkXjDz/TlNnrU9i49OWjn
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzy3ELxIJyh+BbhyI
+eMkTVNfyAfIaj27wFzMmLJSt4f2hRANCAAQynL/hds8IQd39frc3GMHMM3SR8M21
+bHFM55ekUhCPgdr9uCEiFtg9u2hkrjk3Ow+Q2ciwjXmCcIBc8PbMi+/r
+-----END PRIVATE KEY-----
+`,
+};
+export const secondCertificate = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBojCCAUigAwIBAgIUd41XLbHa7yXZXPcMkcFJqR7KM3owCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSc2Vjb25kIHRlc3Qgc2VydmVyMCAXDTI2MTEyMTE2MjQ1N1oY
+DzIxMjYxMDI4MTYyNDU3WjAdMRswGQYDVQQDDBJzZWNvbmQgdGVzdCBzZXJ2ZXIw
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARhKsosCsgGSxjaEFLC5bYD2Cox8TcX
+segaWfO3QoM56fqroofea5uh4vaHLckNw/flxREJvzGPo24rQPURxoTro2QwYjAd
+BgNVHQ4EFgQU09B2L+LCoT03p5jfrtUhztkW4+0wHwYDVR0jBBgwFoAU09B2L+LC
+oT03p5jfrtUhztkW4+0wDwYDVR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAAB
+MAoGCCqGSM49BAMCA0gAMEUCIQDm2nR4x84rRPDFHJEOclE82R5OUXwtQ4tRwiX3
+a/OmVgIgMmzZJnoikZFKGh8YyKHytdJTOOyrWsdr6wp1wW8KCUY=
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgnmCcfnVTL+FFlOmC
+IP8vpP3mS8IMkZEBpcO0PYMmMIqhRANCAARhKsosCsgGSxjaEFLC5bYD2Cox8TcX
+segaWfO3QoM56fqroofea5uh4vaHLckNw/flxREJvzGPo24rQPURxoTr
+-----END PRIVATE KEY-----
+`,
+};
