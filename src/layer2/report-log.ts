@@ -1,55 +1,34 @@
-import { formatIpAddress } from '../base/ip-address.ts';
+import { type AddressLine, logEach } from '../base/log-each.ts';
 import type { LogFields, Logger } from '../base/logger.ts';
 import type { Layer2AddressReport } from './table.ts';
-
-/** More changes of one kind than this at once are one line with a count. */
-const LINES = 10;
 
 type State = Layer2AddressReport['state'];
 
 /** One line for each change that an operator would want later; a storm of the same is one line. */
 export function logReports(logger: Logger, reports: readonly Layer2AddressReport[]): void {
-  const byKind = new Map<string, Layer2AddressReport[]>();
-  for (const report of reports) {
-    const kind = phraseOf(report.state);
-    const same = byKind.get(kind);
-    if (same === undefined) byKind.set(kind, [report]);
-    else same.push(report);
-  }
-  for (const [phrase, same] of byKind) {
-    const level = levelOf(same[0]!.state);
-    if (same.length > LINES)
-      logger[level](phrase, {
-        count: same.length,
-        first: formatIpAddress(same[0]!.address),
-        ...fieldsOf(same[0]!.state),
-      });
-    else
-      for (const { address, state } of same)
-        logger[level](phrase, { address: formatIpAddress(address), ...fieldsOf(state) });
-  }
+  logEach(
+    logger,
+    reports.map(({ address, state }) => ({ ...phraseOf(state), address, fields: fieldsOf(state) })),
+  );
 }
 
-function phraseOf(state: State): string {
+function phraseOf(state: State): Pick<AddressLine, 'level' | 'message'> {
   switch (state.kind) {
     case 'probing':
-      return 'looking for a conflict';
+      return { level: 'debug', message: 'looking for a conflict' };
     case 'prepared':
-      return 'address free, nothing to serve yet';
+      return { level: 'debug', message: 'address free, nothing to serve yet' };
     case 'announced':
-      return state.guessed ? 'announced on all physical interfaces, no subnet covers the address' : 'address announced';
+      return state.guessed
+        ? { level: 'warn', message: 'announced on all physical interfaces, no subnet covers the address' }
+        : { level: 'info', message: 'address announced' };
     case 'no-interface':
-      return 'no interface for the address';
+      return { level: 'warn', message: 'no interface for the address' };
     case 'conflict':
       return state.defending
-        ? 'another machine claims the address, defending it'
-        : 'another machine has the address, not announced';
+        ? { level: 'warn', message: 'another machine claims the address, defending it' }
+        : { level: 'warn', message: 'another machine has the address, not announced' };
   }
-}
-
-function levelOf(state: State): 'debug' | 'info' | 'warn' {
-  if (state.kind === 'probing' || state.kind === 'prepared') return 'debug';
-  return state.kind === 'announced' && state.guessed !== true ? 'info' : 'warn';
 }
 
 function fieldsOf(state: State): LogFields {

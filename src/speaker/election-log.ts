@@ -1,45 +1,61 @@
-import { formatIpAddress } from '../base/ip-address.ts';
+import { type AddressLine, logEach } from '../base/log-each.ts';
 import type { Logger } from '../base/logger.ts';
 import type { OutwardElectionEffect } from '../election/driver.ts';
 import type { AddressState } from '../election/events.ts';
 
-/** One line a transition of an address that this node has to do with: it claims, or it gives up. */
-export function logHolder(logger: Logger, before: AddressState | undefined, after: AddressState, self: string): void {
-  const address = formatIpAddress(after.address);
-  const was = before?.holder?.node === self;
-  const is = after.holder?.node === self;
-  if (is && (!was || before?.holder?.term !== after.holder?.term))
-    logger.info('address claimed', {
-      address,
-      term: after.holder?.term,
-      reason: after.holder?.cause,
-      weak: after.holder?.weak,
-    });
-  if (was && !is) logger.info('address given up', { address, holder: after.holder?.node, term: after.holder?.term });
+export interface HolderChange {
+  readonly before: AddressState | undefined;
+  readonly after: AddressState;
 }
 
-type Logged = Extract<OutwardElectionEffect, { kind: 'handed-over' | 'nobody-took' | 'notice' }>;
-
-export function logElection(logger: Logger, effect: Logged): void {
-  switch (effect.kind) {
-    case 'handed-over':
-      logger.info('address handed over', { address: formatIpAddress(effect.address), to: effect.to, why: effect.why });
-      return;
-    case 'nobody-took':
-      // At a stop there may simply be nobody else.
-      logger[effect.why === 'stopping' ? 'info' : 'warn']('nobody takes the address over, so it is served on here', {
-        address: formatIpAddress(effect.address),
-        why: effect.why,
-        ...(effect.named === undefined ? {} : { asked: effect.named }),
-      });
-      return;
-    case 'notice':
-      logNotice(logger, effect.notice);
-      return;
+/** A line for each transition of an address that this node has to do with: it claims, or it gives up. */
+export function logHolders(logger: Logger, changes: readonly HolderChange[], self: string): void {
+  const lines: AddressLine[] = [];
+  for (const { before, after } of changes) {
+    const { address, holder } = after;
+    const was = before?.holder?.node === self;
+    const is = holder?.node === self;
+    if (is && (!was || before?.holder?.term !== holder.term)) {
+      const { term, cause, weak } = holder;
+      const fields = { term, reason: cause, weak };
+      lines.push({ level: 'info', message: 'address claimed', address, fields, kind: cause });
+    } else if (was && !is) {
+      const fields = { holder: holder?.node, term: holder?.term };
+      lines.push({ level: 'info', message: 'address given up', address, fields, kind: holder?.node });
+    }
   }
+  logEach(logger, lines);
 }
 
-function logNotice(logger: Logger, notice: Extract<Logged, { kind: 'notice' }>['notice']): void {
+export function logElection(logger: Logger, effects: readonly OutwardElectionEffect[]): void {
+  const lines: AddressLine[] = [];
+  for (const effect of effects) {
+    if (effect.kind === 'handed-over') {
+      const { address, to, why } = effect;
+      const message = 'address handed over';
+      lines.push({ level: 'info', message, address, fields: { to, why }, kind: to });
+    } else if (effect.kind === 'nobody-took') {
+      const { address, why, named } = effect;
+      // At a stop there may simply be nobody else.
+      const level = why === 'stopping' ? 'info' : 'warn';
+      const message = 'nobody takes the address over, so it is served on here';
+      const fields = { why, ...(named === undefined ? {} : { asked: named }) };
+      lines.push({ level, message, address, fields, kind: why });
+    } else if (effect.kind === 'notice') {
+      const { notice } = effect;
+      if (notice.kind === 'conflict') {
+        const { address, rival, won } = notice;
+        const message = 'two nodes held an address';
+        lines.push({ level: 'warn', message, address, fields: { rival, kept: won }, kind: rival });
+      } else logNotice(logger, notice);
+    }
+  }
+  logEach(logger, lines);
+}
+
+type Notice = Extract<OutwardElectionEffect, { kind: 'notice' }>['notice'];
+
+function logNotice(logger: Logger, notice: Exclude<Notice, { kind: 'conflict' }>): void {
   switch (notice.kind) {
     case 'settled':
       logger.info('taking part in the election', { by: notice.by });
@@ -49,13 +65,6 @@ function logNotice(logger: Logger, notice: Extract<Logged, { kind: 'notice' }>['
       return;
     case 'unreadable':
       logger.warn('a message of a member cannot be read', { from: notice.from, why: notice.why });
-      return;
-    case 'conflict':
-      logger.warn('two nodes held an address', {
-        address: formatIpAddress(notice.address),
-        rival: notice.rival,
-        kept: notice.won,
-      });
       return;
   }
 }

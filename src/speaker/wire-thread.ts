@@ -16,7 +16,7 @@ import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
 import type { DatagramNetwork, HopDatagramNetwork, Network } from '../network/ports.ts';
 import { AddressReports } from './address-reports.ts';
 import { Duties } from './duties.ts';
-import { logElection, logHolder } from './election-log.ts';
+import { logElection, logHolders } from './election-log.ts';
 import type { FromWire, Join, ToWire, WireAddress, WireCounters, WireOptions } from './messages.ts';
 import { OwnLinks } from './own-links.ts';
 
@@ -63,7 +63,11 @@ export class Wire {
 
   constructor(deps: WireDeps) {
     this.#deps = deps;
-    this.#reports = new AddressReports(deps.clock);
+    this.#reports = new AddressReports({
+      clock: deps.clock,
+      concerns: (key) => this.#wanted.has(key),
+      tell: (changed) => deps.send({ kind: 'report', changed, removed: [] }),
+    });
     const { network, clock, random, logger, options } = deps;
     this.#layer2 = new Layer2({
       network,
@@ -149,6 +153,7 @@ export class Wire {
     this.#bfd.stop();
     this.#links.stop();
     this.#layer2.stop();
+    this.#reports.tellAll();
     this.#deps.send({ kind: 'stopped' });
   }
 
@@ -274,7 +279,7 @@ export class Wire {
       this.#performOne(effect);
     }
     this.#applyDuties();
-    this.#flushReports();
+    logElection(this.#deps.logger, effects);
   }
 
   #performOne(effect: OutwardElectionEffect): void {
@@ -309,12 +314,12 @@ export class Wire {
         this.#links.lookAround();
         return;
       case 'holders':
-        for (const state of effect.changed) this.#holderChanged(state);
+        this.#holdersChanged(effect.changed);
         return;
       case 'handed-over':
       case 'nobody-took':
       case 'notice':
-        logElection(this.#deps.logger, effect);
+        // For the log.
         return;
       case 'emptied':
         if (this.#stopping === 'handing-over') void this.#leave();
@@ -373,22 +378,15 @@ export class Wire {
         lacks ? { kind: 'no-interface', ...(named.length > 0 && { named }) } : undefined,
       );
     }
-    this.#flushReports();
   }
 
-  #holderChanged(state: AddressState): void {
-    logHolder(this.#deps.logger, this.#reports.holderOf(state.address), state, this.#deps.options.node);
-    this.#reports.setHolder(state);
+  #holdersChanged(changed: readonly AddressState[]): void {
+    const changes = changed.map((after) => ({ before: this.#reports.setHolder(after), after }));
+    logHolders(this.#deps.logger, changes, this.#deps.options.node);
   }
 
   #layer2Changed(reports: readonly Layer2AddressReport[]): void {
     for (const { address, state } of reports) if (this.#duties.has(address)) this.#reports.setLayer2(address, state);
-    this.#flushReports();
-  }
-
-  #flushReports(): void {
-    const changed = this.#reports.takeUntold((key) => this.#wanted.has(key));
-    if (changed.length > 0) this.#deps.send({ kind: 'report', changed, removed: [] });
   }
 }
 
