@@ -6,17 +6,20 @@ import type { Problem } from '../base/problem.ts';
 import { chooseConfigMap } from '../cluster/config-map.ts';
 import { readDirectory } from '../cluster/directory/read.ts';
 import type { ObjectLists } from '../cluster/ports.ts';
+import { decodeEffective } from '../config/effective.ts';
 import { judgeConfig } from '../config/judge.ts';
 import type { ConfigSource } from '../config/source.ts';
 import { planOf } from '../controller/plan.ts';
+import { changesIn } from '../controller/plan-changes.ts';
+import { planChangesText } from '../controller/plan-changes-text.ts';
 import { planText } from '../controller/plan-text.ts';
 import { inventoryTaker } from '../inventory/take.ts';
 import { styleFor } from '../terminal/table.ts';
+import { type ReachOptions, reach } from './reach.ts';
 
-interface PlanOptions {
+interface PlanOptions extends ReachOptions {
   readonly config: string | undefined;
   readonly manifests: string | undefined;
-  readonly directory: string | undefined;
   readonly node: string;
   readonly loadBalancerClass: string | undefined;
   readonly ignoreExcludeLb: boolean;
@@ -28,20 +31,63 @@ export function register(program: Command): void {
     .command('plan')
     .description('what would be assigned and announced, where, and why not; changes nothing')
     .option('--config <file>', 'the configuration (ConfigMap or bare text); without it, the ConfigMap in the folder')
-    .option('--manifests <dir>', 'folder with Services, EndpointSlices, Nodes, Namespaces')
+    .option('--manifests <dir>', 'plan for this folder with Services, EndpointSlices, Nodes, Namespaces')
     .option('--directory <dir>', 'another name of --manifests')
+    .addOption(
+      new Option('--kubeconfig <file>', 'what would change in this cluster').conflicts(['manifests', 'directory']),
+    )
+    .addOption(
+      new Option('--context <name>', 'what would change in the cluster of this context').conflicts([
+        'manifests',
+        'directory',
+      ]),
+    )
+    .option('-n, --namespace <name>', 'where Clarion is installed in the cluster (default: clarion-system)')
     .option('--node <name>', 'name of the only node, when the folder has no Node', hostname())
     .option('--load-balancer-class <class>', 'plan for Services of this class instead of those without one')
     .option('--ignore-exclude-lb', 'use nodes labelled exclude-from-external-load-balancers too', false)
     .addOption(new Option('-o, --output <format>', 'how to print it').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
-      '\nExit codes: 0 done (Services without an address included), 1 the input has problems, 2 wrong usage, 3 a file cannot be read.\n',
+      '\nWithout a folder: what this configuration would change in a running cluster.' +
+        '\nExit codes: 0 done (Services without an address included), 1 the input has problems, 2 wrong usage, 3 a file cannot be read.\n',
     )
     .action(runPlan);
 }
 
-function runPlan(options: PlanOptions): void {
+async function runPlan(options: PlanOptions): Promise<void> {
+  if (options.manifests === undefined && options.directory === undefined) return planChange(options);
+  planFolder(options);
+}
+
+/** What is in force, and what would be: the last good elements merged in, as the controller does it. */
+async function planChange(options: PlanOptions): Promise<void> {
+  const { config, kubeconfig, context, namespace } = options;
+  if (config === undefined)
+    throw usageError(
+      'give the folder with the objects to plan for (--manifests DIR), or the edited configuration of a running cluster (--config FILE)',
+    );
+  const source = fileSource(config);
+  const processes = await reach({ kubeconfig, context, namespace });
+  const { lists, effective, problems } = await processes.look();
+  const inForce = effective === undefined ? undefined : decodeEffective(effective);
+  if (inForce !== undefined && !inForce.ok) throw environmentError(inForce.error);
+  const changes = changesIn(
+    inForce?.value,
+    judgeConfig(source),
+    inventoryTaker(options.node)(lists),
+    options,
+    problems,
+  );
+  process.stdout.write(
+    options.output === 'json'
+      ? `${JSON.stringify(changes, null, 2)}\n`
+      : planChangesText(changes, styleFor(process.stdout)),
+  );
+  process.exitCode = exitCodeOf(changes.problems);
+}
+
+function planFolder(options: PlanOptions): void {
   const { lists, problems } = readManifests(options);
   const config = configSource(options, lists);
   const plan = planOf({
@@ -71,18 +117,20 @@ function configSource(
   { config }: PlanOptions,
   lists: ObjectLists,
 ): { readonly source: ConfigSource; readonly problems: readonly Problem[] } {
-  if (config !== undefined) {
-    try {
-      return { source: { file: config, text: readFileSync(config, 'utf8') }, problems: [] };
-    } catch (thrown) {
-      throw environmentError(`the configuration ${config} cannot be read: ${messageOf(thrown)}`, thrown);
-    }
-  }
+  if (config !== undefined) return { source: fileSource(config), problems: [] };
   const { chosen, problems } = chooseConfigMap(lists.ConfigMap);
   if (chosen === undefined)
     throw usageError('the folder has no ConfigMap with the key config.yaml; give the configuration with --config FILE');
   const { file, line, text } = chosen.origin;
   return { source: { file, line, text: text ?? JSON.stringify(chosen.body) }, problems };
+}
+
+function fileSource(file: string): ConfigSource {
+  try {
+    return { file, text: readFileSync(file, 'utf8') };
+  } catch (thrown) {
+    throw environmentError(`the configuration ${file} cannot be read: ${messageOf(thrown)}`, thrown);
+  }
 }
 
 /** A file that cannot be read is the environment's fault; the plan without it is printed all the same. */
