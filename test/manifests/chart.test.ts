@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { chart, charted, find, helm, helmSkipNote, type KubernetesObject, kustomized, run } from './objects.ts';
+import {
+  chart,
+  charted,
+  find,
+  helm,
+  helmSkipNote,
+  type KubernetesObject,
+  kustomized,
+  podSpecOf,
+  run,
+} from './objects.ts';
 
 /** Labels that only a chart has. */
 const CHART_LABELS = ['app.kubernetes.io/managed-by', 'helm.sh/chart'];
@@ -48,22 +58,21 @@ describe.skipIf(helmSkipNote !== '')(`the Helm chart${helmSkipNote}`, () => {
     expect(run(helm, ['lint', '--strict', chart])).toContain('0 chart(s) failed');
   });
 
-  const container = (objects: readonly KubernetesObject[], kind: string, name: string): Record<string, unknown> =>
-    (find(objects, kind, name)['spec'] as { template: { spec: { containers: Record<string, unknown>[] } } }).template
-      .spec.containers[0] ?? {};
+  const container = (objects: readonly KubernetesObject[], kind: string, name: string) =>
+    podSpecOf(find(objects, kind, name)).containers[0];
 
   it('passes arguments on to both programs', () => {
     const objects = charted('loadBalancerClass=example.com/clarion', 'ignoreExcludeLb=true', 'logLevel=debug');
     const common = ['--load-balancer-class=example.com/clarion', '--ignore-exclude-lb', '--log-level=debug'];
-    expect(container(objects, 'Deployment', 'clarion-controller')['args']).toEqual(['controller', ...common]);
-    const speaker = container(objects, 'DaemonSet', 'clarion-speaker')['args'];
+    expect(container(objects, 'Deployment', 'clarion-controller')?.args).toEqual(['controller', ...common]);
+    const speaker = container(objects, 'DaemonSet', 'clarion-speaker')?.args;
     expect(speaker).toEqual(['speaker', '--node=$(NODE_NAME)', ...common]);
   });
 
   it('takes an image by digest before one by tag', () => {
     const digest = `sha256:${'ab'.repeat(32)}`;
     const image = (...values: string[]): unknown =>
-      container(charted(...values), 'DaemonSet', 'clarion-speaker')['image'];
+      container(charted(...values), 'DaemonSet', 'clarion-speaker')?.image;
     expect(image('image.repository=registry.example/clarion', 'image.tag=v9')).toBe('registry.example/clarion:v9');
     expect(image('image.repository=registry.example/clarion', `image.digest=${digest}`)).toBe(
       `registry.example/clarion@${digest}`,

@@ -17,8 +17,19 @@ export interface KubernetesObject {
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
   };
-  // biome-ignore lint/suspicious/noExplicitAny: any object of Kubernetes, looked into at any depth
-  readonly [field: string]: any;
+  readonly [field: string]: unknown;
+}
+
+interface PodSpec {
+  readonly containers: readonly {
+    readonly image: string;
+    readonly args: readonly string[];
+    readonly resources: object;
+    readonly securityContext: object;
+  }[];
+  readonly volumes?: unknown;
+  readonly hostPID?: unknown;
+  readonly hostIPC?: unknown;
 }
 
 export const kubectl: string | undefined = (await findKubernetesPrograms()).found.kubectl;
@@ -66,3 +77,7 @@ export const find = (objects: readonly KubernetesObject[], kind: string, name: s
   if (found === undefined) throw new Error(`no ${kind} ${name}`);
   return found;
 };
+
+/** What a Deployment or DaemonSet makes Pods of. */
+export const podSpecOf = (workload: KubernetesObject): PodSpec =>
+  (workload['spec'] as { template: { spec: PodSpec } }).template.spec;
