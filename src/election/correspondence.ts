@@ -43,6 +43,9 @@ export class Correspondence {
         from.strong = message.strong;
         if (from.settled) this.#joining.peerSettled(desk);
         desk.everythingChanged();
+        // What it holds it may hold by a view that has become too old (seat.ts).
+        if (message.facts.apiViewAge > 0)
+          for (const { record } of desk.table.claimsOf(from.instance)) desk.unsettled.add(record);
         return;
       }
       case 'ask':

@@ -12,7 +12,7 @@ import { Quorum } from './quorum.ts';
 import { Solitude } from './solitude.ts';
 
 /** Things to do at a time that concern no single address. */
-export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen' | 'sweep' | 'announce';
+export type Chore = 'settle' | 'ask' | 'agree' | 'strengthen' | 'rebalance' | 'listen' | 'sweep' | 'announce' | 'look';
 
 /** `waking`: was settled, slept, and must ask before it says anything. */
 export type Phase = 'starting' | 'settled' | 'waking' | 'stopped';
@@ -27,6 +27,12 @@ const LISTEN_AGAIN = ms(20);
 export const REUNION = ms(1200);
 /** Weak claims are looked at when no member came or went for so long: longer than the deaths of one side of a partition are apart. */
 export const STRENGTHEN_AFTER = ms(1500);
+
+/**
+ * So many addresses are looked at in one go. Thousands take longer than others wait for an answer, so between two parts neighbours
+ * and members are heard.
+ */
+const PART = 250;
 
 /** What the parts of the election share while they handle an event. */
 export class Desk {
@@ -44,6 +50,8 @@ export class Desk {
   readonly heardClaims: { readonly record: AddressRecord; readonly claim: Claim }[] = [];
   /** To be looked at before this event is done. */
   readonly unsettled = new Set<AddressRecord>();
+  /** To be looked at in parts: what became of members or facts may concern them. */
+  readonly waiting = new Set<AddressRecord>();
   now: Milliseconds = ms(0);
   phase: Phase = 'starting';
   facts: Facts = NO_FACTS;
@@ -205,11 +213,23 @@ export class Desk {
     for (const record of this.table.records()) this.unsettled.add(record);
   }
 
+  /** The next part of those that wait; the others when the timer fires. */
+  lookAtPart(): void {
+    let left = PART;
+    for (const record of this.waiting) {
+      if (left-- === 0) break;
+      this.waiting.delete(record);
+      this.unsettled.add(record);
+    }
+    if (this.waiting.size > 0) this.due.set('look', this.now);
+    else this.due.delete('look');
+  }
+
   /** Members or facts: they may concern any address that nobody holds, or that this node holds. */
   everythingChanged(): void {
     for (const record of this.table.records())
       if (record.holder === undefined || this.isMine(record.holder) || !this.isLiving(record.holder))
-        this.unsettled.add(record);
+        this.waiting.add(record);
     this.handOvers.reconsider(this);
   }
 

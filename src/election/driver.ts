@@ -52,4 +52,9 @@ export class ElectionDriver {
   isMember(mac: string): boolean {
     return this.#fsm.isMember(mac);
   }
+
+  /** Whether the member with this MAC holds the address, by its own word. */
+  isClaimedBy(address: IpAddress, mac: string): boolean {
+    return this.#fsm.isClaimedBy(address, mac);
+  }
 }

@@ -66,7 +66,14 @@ export class Election {
 
   /** Whether a living member has an interface with this MAC. */
   isMember(mac: string): boolean {
-    return this.#desk.peers.living().some(({ facts }) => facts?.interfaces.some((link) => link.mac === mac) === true);
+    return this.#desk.peers.living().some((peer) => hasMac(peer, mac));
+  }
+
+  /** Whether the member with this MAC holds the address, by its own word. */
+  isClaimedBy(address: IpAddress, mac: string): boolean {
+    const nodes = this.#desk.peers.living().flatMap((peer) => (hasMac(peer, mac) ? [peer.node] : []));
+    const claims = this.#desk.table.find(address)?.claims ?? [];
+    return claims.some(({ node, phase }) => phase === 'held' && nodes.includes(node));
   }
 
   /** What each living member told of its interfaces. */
@@ -190,7 +197,7 @@ export class Election {
     else desk.quorum.lost(peer.node, member.status === 'left');
     desk.due.set('agree', ms(desk.now + AGREE_AFTER));
     desk.due.set('strengthen', ms(desk.now + STRENGTHEN_AFTER));
-    for (const { record } of desk.table.claimsOf(peer.instance)) desk.unsettled.add(record);
+    for (const { record } of desk.table.claimsOf(peer.instance)) desk.waiting.add(record);
     desk.everythingChanged();
   }
 
@@ -249,6 +256,9 @@ export class Election {
       case 'sweep':
         sweep(desk);
         return;
+      case 'look':
+        // The next part is looked at in any case.
+        return;
       default:
         unreachable(chore);
     }
@@ -268,9 +278,11 @@ export class Election {
     const desk = this.#desk;
     if (desk.phase === 'stopped') return;
     if (desk.solitude.note(desk.quorum.alone, desk.now)) desk.emit({ kind: 'look-around' });
+    desk.lookAtPart();
     for (;;) {
       for (const record of desk.unsettled) {
         desk.unsettled.delete(record);
+        desk.waiting.delete(record);
         look(desk, record);
       }
       const heard = desk.heardClaims.splice(0);
@@ -289,7 +301,8 @@ export class Election {
     }
     desk.flushReports();
     this.#flush();
-    if (desk.leaving && !this.#toldEmptied && desk.handOvers.idle && desk.phase === 'settled') {
+    const idle = desk.waiting.size === 0 && desk.handOvers.idle;
+    if (desk.leaving && !this.#toldEmptied && idle && desk.phase === 'settled') {
       this.#toldEmptied = true;
       desk.emit({ kind: 'emptied', kept: desk.holding.size });
     }
@@ -328,3 +341,5 @@ export class Election {
       this.#desk.emit({ kind: 'start-timer', after: ms(Math.max(0, Math.ceil((next - this.#desk.now) * 100) / 100)) });
   }
 }
+
+const hasMac = ({ facts }: Peer, mac: string): boolean => facts?.interfaces.some((link) => link.mac === mac) === true;

@@ -159,6 +159,11 @@ function lookAtVacancy(desk: Desk, record: AddressRecord): void {
   }
   if (!mine) {
     const turn = isFirst(record) ? FIRST_TURN : TURN;
+    // Who is not through with what it has to look at itself must not take the others for slow.
+    if (desk.waiting.size > 0 && record.taking === undefined) {
+      desk.due.set(record, ms(desk.now + turn));
+      return;
+    }
     // A rounding error must not make the timer of a turn fire just before it.
     const turns = Math.floor((desk.now - from) / turn + 1e-6);
     const place = turns === 0 ? 1 : placeOf(desk, record, next.fitness, turns + 1);

@@ -4,6 +4,9 @@ import { type Desk, STRENGTHEN_AFTER } from './desk.ts';
 
 /** What is done when it is quiet. */
 const STRENGTHEN_AGAIN = ms(200);
+/** In one go, and until the next. */
+const STRENGTHENED_AT_ONCE = 250;
+const STRENGTHEN_PAUSE = ms(5);
 /** Nothing is evened while members come and go. */
 const REBALANCE_QUIET = seconds(10);
 
@@ -35,8 +38,10 @@ export function strengthen(desk: Desk): void {
   if (weak.length === 0) return;
   const quietFrom = desk.membersChangedAt + STRENGTHEN_AFTER;
   const sure = desk.phase === 'settled' && desk.peers.living().every(({ merged }) => merged) && !desk.config.isDeaf();
-  if (desk.now >= quietFrom && sure) for (const record of weak) desk.claim(record, 'strengthened', { weak: false });
-  else desk.due.set('strengthen', ms(Math.max(quietFrom, desk.now + STRENGTHEN_AGAIN)));
+  if (desk.now >= quietFrom && sure) {
+    for (const record of weak.slice(0, STRENGTHENED_AT_ONCE)) desk.claim(record, 'strengthened', { weak: false });
+    if (weak.length > STRENGTHENED_AT_ONCE) desk.due.set('strengthen', ms(desk.now + STRENGTHEN_PAUSE));
+  } else desk.due.set('strengthen', ms(Math.max(quietFrom, desk.now + STRENGTHEN_AGAIN)));
 }
 
 /** Every address goes where its rank says, so many a minute. */

@@ -4,15 +4,16 @@ import { type Instance, type Member, sameTransportAddress, type TransportAddress
 import type { Payloads } from './payloads.ts';
 import type { Probing } from './probing.ts';
 import { isLive, type Peer, pathOf, placesOf, updateOf } from './roster.ts';
-import { DUPLICATE_INTERVAL } from './settings.ts';
+import { DUPLICATE_FORGOTTEN, DUPLICATE_INTERVAL } from './settings.ts';
 import type { Suspicions } from './suspicion.ts';
 import type { SelfRecord } from './wire/message.ts';
 
 /**
  * What follows when an instance is proved: it becomes a member, returns as one, or takes the place of another instance of
- * its node. The last is a restart, unless the other one still answers. At the same address it cannot: one process has the
+ * its node. The last is a restart, unless the other one still answers. Where that one was heard it cannot: one process has the
  * port. Elsewhere the one that is there is asked first, for longer than a suspicion lasts; if it lives, two machines have one
- * name, and the one that came first keeps it.
+ * name, and the one that came first keeps it. What a process says of its addresses tells nothing: they are those of the Node
+ * by that name.
  */
 interface Rival {
   readonly self: SelfRecord;
@@ -53,7 +54,7 @@ export class Arrivals {
     const current = peer.member;
     if (current === undefined || current.instance === instance || !isLive(peer))
       this.#accept(peer, self, instance, from);
-    else if (this.#isSamePlace(peer, self, from)) this.#replace(peer, self, instance, from);
+    else if (pathOf(peer).some((place) => sameTransportAddress(place, from))) this.#replace(peer, self, instance, from);
     else this.#challenge(peer, self, instance, from);
   }
 
@@ -80,6 +81,7 @@ export class Arrivals {
   /** Two live processes have that name. */
   report(node: string, addresses: readonly TransportAddress[]): void {
     const { now } = this.#desk;
+    this.#desk.startTimer(`namesake ${node}`, DUPLICATE_FORGOTTEN);
     if (now - (this.#reported.get(node) ?? Number.NEGATIVE_INFINITY) < DUPLICATE_INTERVAL) return;
     this.#reported.set(node, now);
     this.#desk.emit({ kind: 'duplicate-name', node, addresses });
@@ -88,6 +90,7 @@ export class Arrivals {
   #accept(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
     const before = peer.member?.instance === instance ? peer.member : undefined;
     const wasLive = before !== undefined && isLive(peer);
+    if (this.#rivals.get(peer)?.instance === instance) this.#endRivalry(peer);
     // Who was dead returns as the incarnation that it will have once it is told so: no late rumour of that death counts.
     if (!wasLive) peer.diedAs = before?.status === 'dead' ? before.incarnation : -1;
     const incarnation = Math.max(self.incarnation, before?.incarnation ?? 0, peer.diedAs + 1);
@@ -109,11 +112,6 @@ export class Arrivals {
       this.#payloads.forget(peer);
     }
     this.#accept(peer, self, instance, from);
-  }
-
-  #isSamePlace(peer: Peer, self: SelfRecord, from: TransportAddress): boolean {
-    const taken = [...pathOf(peer), ...(peer.member?.addresses ?? [])];
-    return [from, ...self.addresses].some((place) => taken.some((other) => sameTransportAddress(place, other)));
   }
 
   #challenge(peer: Peer, self: SelfRecord, instance: Instance, from: TransportAddress): void {
@@ -141,7 +139,7 @@ export class Arrivals {
     from: TransportAddress,
     others: readonly TransportAddress[],
   ): void {
-    this.report(self.node, [from, ...self.addresses]);
+    this.report(self.node, [from]);
     this.#desk.emit({
       kind: 'transmit',
       to: from,

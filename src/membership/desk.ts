@@ -9,7 +9,8 @@ import type { MemberUpdate, Message, ProbeState, SelfRecord } from './wire/messa
 
 /** What the parts of the membership share while they handle an event: the time, the table, what we say of ourselves, the effects. */
 export class Desk {
-  readonly config: MembershipConfig;
+  /** Of it the profile may change. */
+  config: MembershipConfig;
   readonly random: Random;
   readonly roster: Roster;
   now: Milliseconds = ms(0);

@@ -29,6 +29,7 @@ export type MembershipReport = Extract<
       | 'digest-differs'
       | 'standing'
       | 'duplicate-name'
+      | 'duplicate-name-over'
       | 'name-taken';
   }
 >;
@@ -72,6 +73,7 @@ export class MembershipDriver {
   readonly #seededStrangers = new Budget(SEEDED_STRANGERS);
   readonly #otherStrangers = new Budget(OTHER_STRANGERS);
   readonly #logged = new Map<string, Milliseconds>();
+  #profile: Profile;
   #seeded: ReadonlySet<string> = new Set();
   #wake: Timer | undefined;
   /** The last look at the clock. */
@@ -112,6 +114,7 @@ export class MembershipDriver {
     this.instance = instance;
     this.#options = options;
     this.#lookedAt = clock.now();
+    this.#profile = profile;
     this.#sealer = new Sealer(instance, keys);
     this.#opener = new Opener(instance, keys);
     for (const socket of sockets) this.#sockets.set(socket.local.address.family, socket);
@@ -142,6 +145,12 @@ export class MembershipDriver {
   useKeys(keys: readonly GroupKey[]): void {
     this.#sealer.use(keys);
     this.#opener.use(keys);
+  }
+
+  /** All speakers should use the same one; while they do not, each finds out at its own pace. */
+  useProfile(profile: Profile): void {
+    this.#profile = profile;
+    this.#step({ kind: 'profile-changed', profile });
   }
 
   /** Of every other node; the dead ones too while they have a Node. */
@@ -215,7 +224,7 @@ export class MembershipDriver {
     const now = this.#options.clock.now();
     const gap = ms(now - Math.max(due ?? now, this.#lookedAt));
     this.#lookedAt = now;
-    if (gap <= this.#options.profile.suspicion / 2) return;
+    if (gap <= this.#profile.suspicion / 2) return;
     this.#counters.pauses++;
     this.#options.logger.warn('the process did not run for a while; silent until a member has answered', { ms: gap });
     this.#options.onWoke(gap);
@@ -272,6 +281,7 @@ export class MembershipDriver {
       case 'digest-differs':
       case 'standing':
       case 'duplicate-name':
+      case 'duplicate-name-over':
       case 'name-taken':
         this.#logReport(effect);
         this.#options.onReport(effect);
@@ -346,6 +356,7 @@ export class MembershipDriver {
         addresses: report.addresses.map(({ address }) => formatIpAddress(address)),
         next: 'start one of them with another --node',
       });
+    if (report.kind === 'duplicate-name-over') logger.info('a node name has one speaker again', { node: report.node });
     if (report.kind === 'name-taken' && report.taken)
       logger.error(
         'another speaker has the name of this node and came first; this one holds nothing while it is there',

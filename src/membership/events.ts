@@ -28,6 +28,8 @@ export type MembershipEvent = { readonly now: Milliseconds } & (
   | { readonly kind: 'timer-fired'; readonly timer: TimerName }
   /** Reliable while the receiver is a member; forgotten when it is none. At most MAX_PAYLOAD octets. */
   | { readonly kind: 'send'; readonly to: string; readonly payload: Uint8Array }
+  /** Counts for whatever begins from now on. */
+  | { readonly kind: 'profile-changed'; readonly profile: Profile }
   /** 8 octets to carry in every probe from now on. */
   | { readonly kind: 'payload-digest'; readonly digest: Uint8Array }
   /** The process did not run for `gap`. */
@@ -66,6 +68,8 @@ export type MembershipEffect =
   | { readonly kind: 'standing'; readonly by: Member; readonly standing: 'current' | 'void' }
   /** Two live processes have this name, perhaps this node's own one. At most once in ten seconds a name. */
   | { readonly kind: 'duplicate-name'; readonly node: string; readonly addresses: readonly TransportAddress[] }
+  /** Nothing was heard of that for long. */
+  | { readonly kind: 'duplicate-name-over'; readonly node: string }
   /** A member knows another living process by the name of this node, which came first: this one is no member anywhere. Or it is over. */
   | { readonly kind: 'name-taken'; readonly taken: boolean }
   | { readonly kind: 'departed' }

@@ -110,6 +110,9 @@ export class Membership {
       case 'send':
         this.#payloads.send(event.to, event.payload);
         return;
+      case 'profile-changed':
+        this.#desk.config = { ...this.#desk.config, profile: event.profile };
+        return;
       case 'payload-digest':
         this.#desk.payloadDigest = event.digest;
         return;
@@ -239,6 +242,9 @@ export class Membership {
         return;
       case 'name':
         this.#setNameTaken(false);
+        return;
+      case 'namesake':
+        this.#desk.emit({ kind: 'duplicate-name-over', node: argument });
         return;
       default: {
         const peer = this.#desk.roster.get(argument);

@@ -59,6 +59,8 @@ export const STRANGER_INTERVAL = ms(50);
 export const STRANGERS_A_SECOND = 200;
 
 export const DUPLICATE_INTERVAL = seconds(10);
+/** The one that came later comes again and again; in a large cluster not to the same member each time. */
+export const DUPLICATE_FORGOTTEN = seconds(30);
 /** Who was told that its name is another's tries again when it was not told so for this long; as long as it asks, it is told several times a second. */
 export const NAME_TAKEN_LASTS = seconds(3);
 

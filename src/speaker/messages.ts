@@ -10,7 +10,7 @@ import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import type { MembershipCounters } from '../membership/driver.ts';
 import type { GroupKey } from '../membership/keys.ts';
-import type { Member, Seed } from '../membership/member.ts';
+import type { Member, Seed, TransportAddress } from '../membership/member.ts';
 
 /**
  * All that crosses between the control thread and the wire thread. Control tells who *may* announce, wire decides who
@@ -24,6 +24,13 @@ export type ToWire =
   | { readonly kind: 'nodes'; readonly nodes: readonly Seed[] }
   | { readonly kind: 'rebalance'; readonly perMinute: number | undefined }
   | { readonly kind: 'keys'; readonly keys: readonly GroupKey[] }
+  /** After `join`, when the configuration changes. The profile counts from now on; another port takes a restart, and is logged. */
+  | { readonly kind: 'membership'; readonly profile: Join['profile']; readonly port: number }
+  /**
+   * For how long what control sees of the cluster may be outdated; 0: it is live, which needs no telling at the start. Each
+   * second while it is not, and once when it is again: by it another node may ask for what this one should not hold any more.
+   */
+  | { readonly kind: 'api-view'; readonly age: Milliseconds }
   /** The whole list each time. */
   | { readonly kind: 'bfd'; readonly sessions: readonly BfdSessionConfig[] }
   | { readonly kind: 'addresses'; readonly set: readonly WireAddress[]; readonly remove: readonly IpAddress[] }
@@ -45,11 +52,23 @@ export type FromWire =
   | { readonly kind: 'failed'; readonly message: string }
   /** Addresses whose state changed, and those no longer ours to speak for. */
   | { readonly kind: 'report'; readonly changed: readonly WireAddressReport[]; readonly removed: readonly IpAddress[] }
-  | { readonly kind: 'members'; readonly members: readonly Member[] }
+  | {
+      readonly kind: 'members';
+      readonly members: readonly Member[];
+      /** Another speaker that came first has this node's name: this one holds nothing, and should report nothing. */
+      readonly nameTaken: boolean;
+      /** Node names that two speakers have (this node's own, too), with the addresses of the one that came later. */
+      readonly namesakes: readonly Namesake[];
+    }
   /** Sessions whose state changed. */
   | { readonly kind: 'bfd'; readonly changed: readonly BfdSessionReport[] }
   | { readonly kind: 'pong'; readonly number: number; readonly counters: WireCounters }
   | { readonly kind: 'stopped' };
+
+export interface Namesake {
+  readonly node: string;
+  readonly addresses: readonly TransportAddress[];
+}
 
 export interface WireCounters {
   readonly layer2: Layer2Counters;
@@ -80,7 +99,7 @@ export interface WireOptions {
   readonly logLevel: LogLevel;
 }
 
-/** What the wire thread needs to take part. A change of profile or port takes a restart. */
+/** What the wire thread needs to take part. A change of port or settle time takes a restart. */
 export interface Join {
   readonly profile: 'default' | 'fast';
   readonly port: number;

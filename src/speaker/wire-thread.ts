@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Milliseconds } from '../base/clock.ts';
 import { ms, seconds, type Timer } from '../base/clock.ts';
 import { messageOf, unreachable } from '../base/errors.ts';
 import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
@@ -12,7 +12,7 @@ import { Layer2 } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
 import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
-import { DEFAULT_PROFILE, FAST_PROFILE } from '../membership/settings.ts';
+import { DEFAULT_PROFILE, FAST_PROFILE, type Profile } from '../membership/settings.ts';
 import type { DatagramNetwork, HopDatagramNetwork, Network } from '../network/ports.ts';
 import { AddressReports } from './address-reports.ts';
 import { Duties } from './duties.ts';
@@ -44,6 +44,8 @@ export interface WireDeps {
 /** How long a stop waits for others to take the addresses over. */
 const HAND_OVER_LIMIT = seconds(3);
 const INSTANCE_BYTES = 16;
+/** An age of the view of the cluster that is off by more is told anew. */
+const NEWS_OF_VIEW = seconds(1);
 
 export class Wire {
   readonly #deps: WireDeps;
@@ -55,6 +57,12 @@ export class Wire {
   readonly #wanted = new Map<string, WireAddress>();
   readonly #reports: AddressReports;
   #settings: Layer2Settings | undefined;
+  /** Of the control thread's view of the cluster, when it was told; 0: it is live. */
+  #apiView = { age: ms(0), at: ms(0) };
+  /** Node names that two speakers have, and where the one that came later is. */
+  readonly #namesakes = new Map<string, readonly TransportAddress[]>();
+  #nameTaken = false;
+  #port: number | undefined;
   #nodes: readonly Seed[] = [];
   #election: ElectionDriver | undefined;
   #membership: MembershipDriver | undefined;
@@ -75,7 +83,7 @@ export class Wire {
       random,
       logger,
       ...(options.interfaces.length === 0 ? {} : { interfaces: options.interfaces }),
-      judgeRival: (address, mac) => this.#judgeRival(address, mac),
+      judgeRival: (address, mac, how) => this.#judgeRival(address, mac, how),
       onReport: (reports) => this.#layer2Changed(reports),
     });
     this.#bfd = new Bfd({
@@ -111,6 +119,12 @@ export class Wire {
         return;
       case 'rebalance':
         this.#election?.step({ kind: 'rebalance', perMinute: message.perMinute });
+        return;
+      case 'membership':
+        this.#membershipConfigured(message.profile, message.port);
+        return;
+      case 'api-view':
+        this.#noteApiView(message.age);
         return;
       case 'addresses':
         this.#want(message.set, message.remove);
@@ -160,6 +174,7 @@ export class Wire {
   async #join(join: Join): Promise<void> {
     const { options, clock, random } = this.#deps;
     this.#nodes = join.nodes;
+    this.#port = join.port;
     const membership = await this.#openMembership(join);
     if (membership === 'failed') return;
     if (this.#stopping !== 'no') {
@@ -170,8 +185,7 @@ export class Wire {
     const config = {
       node: options.node,
       instance: membership?.instance ?? instanceFromBytes(random.bytes(INSTANCE_BYTES)),
-      // Who has nobody to ask need not wait for an answer.
-      settleTime: this.#others().length > 0 ? join.settleTime : ms(0),
+      settleTime: join.settleTime,
       rebalancePerMinute: undefined,
       // Where there is nobody to hear, silence says nothing.
       isDeaf: () => membership?.deaf === true && membership.members().some(isMember),
@@ -193,7 +207,7 @@ export class Wire {
     try {
       return await MembershipDriver.open({
         node: options.node,
-        profile: profile === 'fast' ? FAST_PROFILE : DEFAULT_PROFILE,
+        profile: profileOf(profile),
         keys,
         listen: (families.size === 0 ? (['ipv4'] as const) : [...families]).map((family) => anyAddress(family, port)),
         addresses: own,
@@ -227,6 +241,31 @@ export class Wire {
     this.#election?.step({ kind: 'nodes', nodes: new Set(nodes.map(({ node }) => node)) });
   }
 
+  /** All speakers are told at about the same time; datagrams to another port than before would reach those only that have it too. */
+  #membershipConfigured(profile: Join['profile'], port: number): void {
+    this.#membership?.useProfile(profileOf(profile));
+    if (this.#membership === undefined || port === this.#port) return;
+    this.#port = port;
+    this.#deps.logger.warn('another membership port takes effect when the speakers start anew', {
+      configured: port,
+      inUse: this.#membership.port('ipv4') ?? this.#membership.port('ipv6'),
+      next: 'restart all of them at once: those with different ports do not hear each other',
+    });
+  }
+
+  /** It grows by itself, here and at those who were told. */
+  #noteApiView(age: Milliseconds): void {
+    const before = this.#apiViewAge();
+    this.#apiView = { age, at: this.#deps.clock.now() };
+    const isNews = (age === 0) !== (before === 0) || Math.abs(age - before) > NEWS_OF_VIEW;
+    if (isNews) this.#tellFacts();
+  }
+
+  #apiViewAge(): Milliseconds {
+    const { age, at } = this.#apiView;
+    return ms(age === 0 ? 0 : age + this.#deps.clock.now() - at);
+  }
+
   #want(set: readonly WireAddress[], remove: readonly IpAddress[]): void {
     for (const address of remove) {
       this.#wanted.delete(formatIpAddress(address));
@@ -248,7 +287,7 @@ export class Wire {
       case 'member-changed':
       case 'member-forgotten':
         election?.step({ kind: report.kind, member: report.member });
-        this.#deps.send({ kind: 'members', members: this.#membership?.members() ?? [] });
+        this.#tellMembers();
         return;
       case 'payload':
         election?.step({ kind: 'received', from: report.from, payload: report.payload });
@@ -263,13 +302,29 @@ export class Wire {
         return;
       case 'name-taken':
         election?.step(report);
+        this.#nameTaken = report.taken;
+        this.#tellMembers();
         return;
       case 'duplicate-name':
-        // The driver has logged it.
+        this.#namesakes.set(report.node, report.addresses);
+        this.#tellMembers();
+        return;
+      case 'duplicate-name-over':
+        this.#namesakes.delete(report.node);
+        this.#tellMembers();
         return;
       default:
         unreachable(report);
     }
+  }
+
+  #tellMembers(): void {
+    this.#deps.send({
+      kind: 'members',
+      members: this.#membership?.members() ?? [],
+      nameTaken: this.#nameTaken,
+      namesakes: [...this.#namesakes].map(([node, addresses]) => ({ node, addresses })),
+    });
   }
 
   /** In order: an address is answered for before its claim is sent, and before anything is written about it. */
@@ -345,8 +400,10 @@ export class Wire {
     if (change !== undefined) this.#layer2.change(change.set, change.remove);
   }
 
-  #judgeRival(address: IpAddress, mac: string): 'friend' | 'rival' {
+  #judgeRival(address: IpAddress, mac: string, how: 'instead' | 'beside'): 'friend' | 'rival' {
     if (this.#election?.isMember(mac) !== true) return 'rival';
+    // Another announcer on the machine of a member, as while MetalLB still runs there.
+    if (how === 'instead' && !this.#election.isClaimedBy(address, mac)) return 'rival';
     // Who takes over from us announces before we hear of it: that must stand.
     if (this.#reports.holderOf(address)?.handingOver === undefined)
       this.#election.step({ kind: 'foreign-burst', address });
@@ -356,7 +413,7 @@ export class Wire {
   #facts() {
     const { version, observe } = this.#deps.options;
     const draining = observe || this.#stopping !== 'no';
-    return this.#links.facts({ version, draining, apiViewAge: ms(0) });
+    return this.#links.facts({ version, draining, apiViewAge: this.#apiViewAge() });
   }
 
   #tellFacts(): void {
@@ -389,5 +446,7 @@ export class Wire {
     for (const { address, state } of reports) if (this.#duties.has(address)) this.#reports.setLayer2(address, state);
   }
 }
+
+const profileOf = (name: Join['profile']): Profile => (name === 'fast' ? FAST_PROFILE : DEFAULT_PROFILE);
 
 const anyAddress = (family: IpFamily, port: number): TransportAddress => ({ address: ipAddress(family, 0n), port });

@@ -31,6 +31,8 @@ export interface SimulatedSpeaker {
   readonly time: TimeSource;
   readonly network: MembershipNetwork;
   readonly seed: number;
+  /** What the Node by its name has, where that is not where it is. */
+  readonly addresses?: readonly TransportAddress[];
   /** Some of its timers fire this many milliseconds late. */
   readonly late?: { readonly part: number; readonly by: number };
   readonly onReport: (report: MembershipReport) => void;
@@ -74,7 +76,7 @@ export class MembershipNode {
     this.#options = options;
     this.#random = seededRandom(seed);
     this.instance = instanceFromBytes(this.#random.bytes(INSTANCE));
-    const config = { node, instance: this.instance, addresses: [addressOf(number)], profile };
+    const config = { node, instance: this.instance, addresses: options.addresses ?? [addressOf(number)], profile };
     this.fsm = new Membership(config, this.#random);
     network.attach(this.#place, (from, datagram) =>
       this.#whenRunning(this.#heldDatagrams, () => this.#received(from, datagram)),
@@ -176,6 +178,7 @@ export class MembershipNode {
       case 'digest-differs':
       case 'standing':
       case 'duplicate-name':
+      case 'duplicate-name-over':
       case 'name-taken':
       case 'departed':
       case 'notice':

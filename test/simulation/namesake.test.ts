@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { addressOf } from './membership-node.ts';
 import { NodeClock } from './node-clock.ts';
 import { Speaker } from './speaker.ts';
 import { vip, World } from './world.ts';
@@ -18,6 +19,8 @@ test.each([2, 3, 5])('%i nodes: who comes later under a name that is taken holds
       seed: 77 + seed,
       time: new NodeClock(world.time, 1234),
       network: world.network,
+      // Both take what the Node by their name has for their own.
+      addresses: [addressOf(1)],
       rebalancePerMinute: undefined,
       check: () => undefined,
       onPause: () => undefined,

@@ -9,6 +9,7 @@ import type { AddressState, ElectionEffect, ElectionEvent } from '../../src/elec
 import type { FactInterface } from '../../src/election/facts.ts';
 import { Election } from '../../src/election/fsm.ts';
 import { decodeMessage } from '../../src/election/wire/message.ts';
+import type { TransportAddress } from '../../src/membership/member.ts';
 import { DEFAULT_PROFILE } from '../../src/membership/settings.ts';
 import { addressOf, type MembershipNetwork, MembershipNode, seedsOf } from './membership-node.ts';
 import type { Scheduled } from './network-model.ts';
@@ -25,6 +26,8 @@ export interface SpeakerOptions {
   readonly network: MembershipNetwork;
   readonly rebalancePerMinute: number | undefined;
   /** Its own health check for the address answers, after a while. */
+  /** Of the Node by its name, where the process is elsewhere. */
+  readonly addresses?: readonly TransportAddress[];
   readonly check: (speaker: Speaker, address: IpAddress) => void;
   readonly onEffect: (speaker: Speaker, effect: ElectionEffect) => void;
   /** It did not run for so long; without end when it is dead. `jump`: nobody else saw that. */
@@ -78,6 +81,7 @@ export class Speaker {
         time,
         network,
         seed,
+        ...(options.addresses === undefined ? {} : { addresses: options.addresses }),
         onReport: (report) => {
           if (report.kind === 'member-changed') this.step({ kind: 'member-changed', member: report.member });
           else if (report.kind === 'member-forgotten') this.step(report);
