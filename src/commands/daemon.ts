@@ -83,7 +83,7 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
   const parts: Parts = { stops: [() => cluster.close()], healthy: [], ready: [place.ready], metrics: new Metrics() };
   const ended = untilSignal();
   try {
-    const status = statusServer(place, node, parts, logger);
+    const status = statusServer(place, options, parts, logger);
     parts.stops.push(() => status.stop());
     // Whoever asks while we wait for a key or for an API server is told what for.
     if (statusPort !== 0) await status.listen(statusPort);
@@ -137,7 +137,8 @@ async function start(
   return 'started';
 }
 
-function statusServer(place: Place, node: string, parts: Parts, logger: Logger): StatusServer {
+function statusServer(place: Place, options: DaemonOptions, parts: Parts, logger: Logger): StatusServer {
+  const { node, loadBalancerClass, ignoreExcludeLb, observe } = options;
   return new StatusServer({
     metrics: parts.metrics,
     healthy: () => all(parts.healthy)(),
@@ -148,6 +149,7 @@ function statusServer(place: Place, node: string, parts: Parts, logger: Logger):
           node,
           version,
           time: systemClock.wallTime(),
+          flags: { loadBalancerClass, ignoreExcludeLb, observe },
           controller: parts.controllerFacts?.(),
           speaker: parts.speakerFacts?.(),
         },
@@ -254,6 +256,9 @@ async function startSpeaker(
   onLost: () => void,
 ): Promise<void> {
   const { node, observe, logLevel, loadBalancerClass, ignoreExcludeLb } = options;
+  const network = opened(linuxNetwork());
+  const links = opened(network.watchInterfaces(() => {}));
+  parts.stops.push(() => links.close());
   const speaker = await Speaker.start({
     node,
     version,
@@ -265,7 +270,7 @@ async function startSpeaker(
     clock: systemClock,
     random: systemRandom,
     logger,
-    network: opened(linuxNetwork()),
+    network,
     streams: opened(linuxStreams(systemClock)),
     neighbours: opened(linuxNeighbours()),
     restart: { forwarding: uptime() > FORWARDING_AFTER },
@@ -281,7 +286,7 @@ async function startSpeaker(
     () => speaker.stop(),
     watchMembershipKeys(keyOptions, (changed) => speaker.useKeys(changed)),
   );
-  parts.speakerFacts = () => speaker.snapshot();
+  parts.speakerFacts = () => ({ ...speaker.snapshot(), interfaces: links.list() });
   parts.metrics.speaker(async () => {
     const counters = await speaker.ping();
     return { ...speaker.snapshot(), counters, bfd: counters?.bfd };

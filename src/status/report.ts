@@ -64,6 +64,8 @@ export interface SpeakerStatus {
   /** With every peer of the configuration that selects this node, sorted by name. Absent where none does. */
   readonly sessions?: readonly SessionStatus[] | undefined;
   readonly bfd?: readonly BfdStatus[] | undefined;
+  /** Names of the links of this node, loopback left out. */
+  readonly interfaces?: readonly string[] | undefined;
 }
 
 export interface NodeStatus {
@@ -148,6 +150,7 @@ export interface SpeakerView {
   readonly members?: readonly MemberFacts[] | undefined;
   readonly sessions?: readonly SessionReport[] | undefined;
   readonly bfd?: readonly BfdSessionReport[] | undefined;
+  readonly interfaces?: readonly { readonly name: string; readonly loopback: boolean }[] | undefined;
   /** Whom this node told of the address by BGP; undefined: it is not to. */
   readonly told?: ((address: IpAddress) => Told | undefined) | undefined;
 }
@@ -199,7 +202,7 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
 }
 
 function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): SpeakerStatus {
-  const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], told } = view;
+  const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], interfaces, told } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, service, holder } = query;
   const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
@@ -219,6 +222,7 @@ function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): Spe
     members: members?.map(memberReport),
     sessions: sessions.length === 0 ? undefined : sessions.map(sessionStatus),
     bfd: bfd.length === 0 ? undefined : bfd.map(bfdStatus),
+    interfaces: interfaces?.filter(({ loopback }) => !loopback).map(({ name }) => name),
   };
 }
 
