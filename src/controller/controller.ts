@@ -16,6 +16,7 @@ import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
+import { servicesAsDecided } from './as-decided.ts';
 import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { KnownAddresses } from './known-addresses.ts';
@@ -58,6 +59,7 @@ export class Controller {
   readonly #takeInventory: InventoryTaker;
   readonly #judge = announcementJudge();
   readonly #allocation = new Allocation();
+  readonly #asDecided = servicesAsDecided();
   readonly #tellProblems: (problems: readonly Problem[]) => void;
   readonly #unsubscribe: () => void;
   readonly #known = new KnownAddresses();
@@ -128,7 +130,7 @@ export class Controller {
     });
     const verdicts = this.#judge({
       config: this.#effective.config,
-      services: inventory.services,
+      services: this.#asDecided(inventory.services, decisions),
       endpoints: inventory.endpoints,
       nodes: inventory.nodes,
       ignoreExcludeLb,

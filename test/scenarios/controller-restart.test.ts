@@ -85,3 +85,19 @@ describe('a Service that stops being a LoadBalancer', () => {
     });
   });
 });
+
+describe('a new Service', () => {
+  test('has its address, its pool and both conditions in one write', async () => {
+    const { cluster } = scenario;
+    const changes = cluster.changes;
+    cluster.put(service('new'));
+    await scenario.run(1000);
+    expect(cluster.changes).toBe(changes + 1);
+    expect(scenario.conditionOf('shop/new', 'Announced')).toMatchObject({ status: 'False', reason: 'NoEndpoints' });
+    cluster.put(endpointSlice('new', ['a']));
+    await scenario.run(1000);
+    expect(scenario.conditionOf('shop/new', 'Announced')).toMatchObject({ status: 'True' });
+    // That nothing stands in its way any more, and that it is announced.
+    expect(cluster.changes).toBe(changes + 3);
+  });
+});
