@@ -61,6 +61,8 @@ export interface ClusterReader {
    * folder shows all that it has.
    */
   wantSecrets(wanted: readonly SecretName[]): void;
+  /** For how long what `list` shows may be outdated; 0 while the cluster talks to us. */
+  viewAge(): Milliseconds;
   /** Told after each change, never during the call that caused it; returns how to stop it. */
   onChange(changed: () => void): () => void;
 }
@@ -165,8 +167,6 @@ export interface ReportBoard {
 export interface RunningCluster extends ClusterReader, ClusterWriter, AnnotationWriter, LeaseStore, ReportBoard {
   /** Resolves when what `list` shows is at least as new as this call: asked by a controller that has just become active. */
   caughtUp(): Promise<void>;
-  /** For how long what `list` shows may be outdated; 0 while the cluster talks to us. */
-  viewAge(): Milliseconds;
   /** Writes what still waits, ends all watches and timers. */
   close(): Promise<void>;
 }

@@ -18,7 +18,7 @@ import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
 import type { Member } from '../membership/member.ts';
 import type { Told } from '../status/report.ts';
-import type { FromWire, ToWire, WireAddress, WireAddressReport } from './messages.ts';
+import type { FromWire, Namesake, ToWire, WireAddress, WireAddressReport } from './messages.ts';
 import type { Routing } from './routing.ts';
 import { bgpReportEntry, speakerReportEntry } from './speaker-report.ts';
 import { wireAddress } from './wire-address.ts';
@@ -51,6 +51,9 @@ const REPORT_SHARE = 10;
 /** A report that could not be written (a full disk) is tried again: nothing else may change for hours. */
 const REPORT_RETRY = ms(1000);
 
+/** How often is looked whether the view of the cluster has become old. */
+const LOOK_AT_VIEW = seconds(1);
+
 /** What the wire thread has not confirmed by then is not so any more. */
 const INHERITED_FOR = seconds(10);
 
@@ -69,6 +72,12 @@ export class Control {
   readonly #states = new OneOfEach<NonNullable<WireAddressReport['layer2']>>();
   #verdicts: readonly AddressVerdict[] = [];
   #members: readonly Member[] = [];
+  #nameTaken = false;
+  #namesakes: readonly Namesake[] = [];
+  #view: Timer | undefined;
+  #viewAge = ms(0);
+  /** Of the election, as the wire thread was told. */
+  #settings: { readonly profile: string; readonly port: number; readonly perMinute: number | undefined } | undefined;
   #nodes: ReadonlyMap<string, ClusterNode> | undefined;
   #seeds = '';
   #moves: { readonly text: string; readonly services: readonly ServiceKey[] } = { text: '', services: [] };
@@ -98,6 +107,7 @@ export class Control {
     this.#inherited = new Map(last.map((said) => [said.address, said]));
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
+    this.#lookAtView();
   }
 
   /** For metrics, readiness and the report. */
@@ -108,6 +118,8 @@ export class Control {
       wire: [...this.#wire.values()],
       nodes: this.#nodes,
       members: this.#members,
+      nameTaken: this.#nameTaken,
+      namesakes: this.#namesakes,
       sessions: this.#deps.routing?.sessions() ?? [],
       bfd: this.#deps.routing?.bfdSessions() ?? [],
       told: this.#deps.routing?.told() ?? (() => undefined),
@@ -122,6 +134,11 @@ export class Control {
   fromWire(message: Extract<FromWire, { kind: 'report' | 'members' }>): void {
     if (message.kind === 'members') {
       this.#members = message.members;
+      this.#namesakes = message.namesakes;
+      if (message.nameTaken !== this.#nameTaken) {
+        this.#nameTaken = message.nameTaken;
+        this.#publishAfter(this.#reportDelay);
+      }
       return;
     }
     for (const { address } of message.changed) this.#inherited.delete(formatIpAddress(address));
@@ -143,6 +160,7 @@ export class Control {
     this.#loop.stop();
     this.#publishing?.stop();
     this.#past?.stop();
+    this.#view?.stop();
     this.#stopped = true;
   }
 
@@ -176,6 +194,15 @@ export class Control {
     if (own !== undefined) this.#deps.routing?.update({ config, node: own, verdicts, secrets: cluster.list('Secret') });
   }
 
+  /** The wire thread tells other nodes, so that one that knows better may ask for what this one should not hold any more. */
+  #lookAtView(): void {
+    const { cluster, clock, toWire } = this.#deps;
+    this.#view = clock.startTimer('view of the cluster', LOOK_AT_VIEW, () => this.#lookAtView());
+    const age = cluster.viewAge();
+    if (age > 0 || this.#viewAge > 0) toWire({ kind: 'api-view', age });
+    this.#viewAge = age;
+  }
+
   /** In the first pass this is everything that there is: what else was inherited is nobody's business any more. */
   #withPast(set: readonly WireAddress[]): readonly WireAddress[] {
     if (this.#pastTold) return set;
@@ -198,24 +225,27 @@ export class Control {
   /** The first time, this is what the wire thread waits for to take part. */
   #tellNodes(nodes: ReadonlyMap<string, ClusterNode>, { membership, election }: Config): void {
     const { keys, toWire } = this.#deps;
-    if (nodes === this.#nodes) return;
-    const joined = this.#nodes !== undefined;
-    this.#nodes = nodes;
-    const seeds = [...nodes.values()].map(({ name, addresses }) => ({
-      node: name,
-      addresses: addresses.map((address) => ({ address, port: membership.port })),
-    }));
-    const text = seeds
-      .map((seed) => [seed.node, ...seed.addresses.map(({ address }) => formatIpAddress(address))].join(' '))
-      .join(',');
-    if (text === this.#seeds) return;
-    this.#seeds = text;
-    if (joined) toWire({ kind: 'nodes', nodes: seeds });
-    else {
-      const { profile, port, settleTime } = membership;
-      toWire({ kind: 'join', join: { profile, port, settleTime, keys, nodes: seeds } });
-      toWire({ kind: 'rebalance', perMinute: election.rebalancePerMinute });
+    const { profile, port, settleTime } = membership;
+    const told = this.#settings;
+    const settings = { profile, port, perMinute: election.rebalancePerMinute };
+    this.#settings = settings;
+    if (told !== undefined && (told.profile !== profile || told.port !== port))
+      toWire({ kind: 'membership', profile, port });
+    if (nodes !== this.#nodes) {
+      this.#nodes = nodes;
+      const seeds = [...nodes.values()].map(({ name, addresses }) => ({
+        node: name,
+        addresses: addresses.map((address) => ({ address, port })),
+      }));
+      const text = seeds
+        .map((seed) => [seed.node, ...seed.addresses.map(({ address }) => formatIpAddress(address))].join(' '))
+        .join(',');
+      if (told === undefined) toWire({ kind: 'join', join: { profile, port, settleTime, keys, nodes: seeds } });
+      else if (text !== this.#seeds) toWire({ kind: 'nodes', nodes: seeds });
+      this.#seeds = text;
     }
+    if (told === undefined || told.perMinute !== settings.perMinute)
+      toWire({ kind: 'rebalance', perMinute: settings.perMinute });
   }
 
   /** Verdicts that did not change, of addresses that `clarion move` asks for, or asked for, otherwise than before. */
@@ -278,6 +308,8 @@ export class Control {
 
   #publish(): void {
     const { cluster, clock, node, logger } = this.#deps;
+    // What one says that holds nothing would overwrite the report of the one whose name it is.
+    if (this.#nameTaken) return;
     const told = this.#deps.routing?.told();
     const addresses = [
       ...[...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []),
@@ -306,6 +338,9 @@ export interface ControlSnapshot {
   readonly nodes: ReadonlyMap<string, ClusterNode> | undefined;
   /** Of every other node. */
   readonly members: readonly Member[];
+  /** Another speaker that came first has this node's name. */
+  readonly nameTaken: boolean;
+  readonly namesakes: readonly Namesake[];
   readonly sessions: readonly SessionReport[];
   /** As of the last change of each. */
   readonly bfd: readonly BfdSessionReport[];

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type Milliseconds, ms } from '../../src/base/clock.ts';
 import type { Problem } from '../../src/base/problem.ts';
 import {
   type ClusterEvent,
@@ -74,6 +75,10 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   }
 
   wantSecrets(): void {}
+
+  viewAge(): Milliseconds {
+    return ms(0);
+  }
 
   onChange(changed: () => void): () => void {
     this.#listeners.add(changed);
