@@ -35,6 +35,7 @@ export const CLAIM_CAUSES = [
   'stopped',
   'yielded',
   'declared-dead',
+  'refused',
 ] as const;
 export type ClaimCause = (typeof CLAIM_CAUSES)[number];
 

@@ -132,7 +132,7 @@ export class Desk {
   /** Holds the address from now on, or claims it anew. */
   claim(record: AddressRecord, cause: ClaimCause, more: { readonly weak: boolean; readonly term?: number }): void {
     const { weak, term = nextTerm(record) } = more;
-    const fresh = record.seen === 0;
+    const fresh = record.seen === 0 || latest(record)?.cause === 'refused';
     this.#say(record, { term, weak, phase: 'held', cause });
     if (weak && !this.due.has('strengthen')) this.due.set('strengthen', ms(this.now + STRENGTHEN_AFTER));
     this.holding.add(record);
@@ -146,7 +146,9 @@ export class Desk {
     const own = this.ownClaim(record);
     if (own?.phase !== 'held') return;
     const term = how === 'yield' ? own.term : nextTerm(record);
-    this.#say(record, { term, weak: own.weak, phase: 'vacated', cause });
+    // Whoever claims it next must know.
+    const said = own.cause === 'refused' ? own.cause : cause;
+    this.#say(record, { term, weak: own.weak, phase: 'vacated', cause: said });
     this.holding.delete(record);
     this.handOvers.end(record);
     record.wish = undefined;
@@ -258,3 +260,9 @@ export function stateOf({ address, holder, since, seen, handOver }: AddressRecor
     handingOver: handOver?.why,
   };
 }
+
+const latest = ({ claims }: AddressRecord): Claim | undefined =>
+  claims.reduce<Claim | undefined>(
+    (best, claim) => (best === undefined || claim.term > best.term ? claim : best),
+    undefined,
+  );

@@ -39,6 +39,8 @@ export type ElectionEvent = { readonly now: Milliseconds } & (
   | { readonly kind: 'digest-differs'; readonly member: Member }
   /** Another machine, no member, or one that should be silent, announced an address of ours. */
   | { readonly kind: 'foreign-burst'; readonly address: IpAddress }
+  /** What this node holds is in use by another machine, which is no member (true), or was and is not any more. */
+  | { readonly kind: 'refused'; readonly address: IpAddress; readonly refused: boolean }
   /** The answer to the effect `check`. */
   | { readonly kind: 'checked'; readonly address: IpAddress; readonly ok: boolean }
   | { readonly kind: 'rebalance'; readonly perMinute: number | undefined }
@@ -60,7 +62,7 @@ export type ElectionEffect =
   /** There is one timer; this replaces it. */
   | { readonly kind: 'start-timer'; readonly after: Milliseconds }
   | { readonly kind: 'stop-timer' }
-  /** Answer for it and announce it. `fresh`: no claim for it was ever known, so look for a conflict first. */
+  /** Answer for it and announce it. `fresh`: no claim for it was ever known, or the last one was refused: look for a conflict first. */
   | { readonly kind: 'hold'; readonly address: IpAddress; readonly fresh: boolean }
   /** Would be ours but there is nothing to serve: look for a conflict. */
   | { readonly kind: 'prepare'; readonly address: IpAddress }

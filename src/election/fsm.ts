@@ -13,7 +13,7 @@ import { Joining } from './joining.ts';
 import { answerClaim, check, tellOwn } from './merging.ts';
 import { EVERYBODY, type Receiver } from './outbox.ts';
 import type { Peer } from './peers.ts';
-import { look } from './seat.ts';
+import { claimRefused, look } from './seat.ts';
 import { takeChecked } from './taking.ts';
 import { FORGET_AFTER, planRebalance, rebalance, strengthen, sweep } from './upkeep.ts';
 
@@ -135,6 +135,9 @@ export class Election {
         if (record?.duty === 'hold' && desk.phase === 'settled') desk.announceAgain(record);
         return;
       }
+      case 'refused':
+        claimRefused(desk, event.address, event.refused);
+        return;
       case 'checked':
         takeChecked(desk, event.address, event.ok);
         return;

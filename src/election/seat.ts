@@ -1,5 +1,6 @@
 import { ms, seconds } from '../base/clock.ts';
 import { unreachable } from '../base/errors.ts';
+import type { IpAddress } from '../base/ip-address.ts';
 import { fitnessOf, placeOf, successor } from './candidates.ts';
 import type { Claim, ClaimCause } from './claim.ts';
 import type { AddressRecord } from './claim-table.ts';
@@ -57,6 +58,15 @@ export function defend(desk: Desk, record: AddressRecord, rival: Claim): void {
   }
   reclaim(desk, record, own);
   conflict(desk, record, rival.node, true);
+}
+
+/** All shall know that nobody of us answers for it, so that whoever takes it over looks for the other machine first. */
+export function claimRefused(desk: Desk, address: IpAddress, refused: boolean): void {
+  const record = desk.table.find(address);
+  const own = record === undefined ? undefined : desk.ownClaim(record);
+  if (record === undefined || own?.phase !== 'held' || desk.holderOf(record) !== own) return;
+  if ((own.cause === 'refused') === refused || record.handOver !== undefined) return;
+  desk.claim(record, refused ? 'refused' : 'vacancy', { weak: own.weak });
 }
 
 const reclaim = (desk: Desk, record: AddressRecord, own: Claim): void =>

@@ -59,8 +59,8 @@ export interface ConflictStep {
 
 type Config = Layer2Settings['conflictProbe'];
 
-/** behaviour: a refused address is tried again this often. */
-const RETRY_INTERVAL = seconds(30);
+/** A refused address is tried again this often, or less often when there are very many (contested.ts). */
+const RETRY_INTERVAL = seconds(1);
 /** RFC 5227 §1.1 DEFEND_INTERVAL: at most one defence in this time. */
 const DEFEND_INTERVAL = seconds(10);
 /** A rival not heard for this long has gone: three times the interval in which our defence provokes it. */

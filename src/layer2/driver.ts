@@ -5,6 +5,7 @@ import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import type { Layer2Settings } from '../config/config.ts';
 import type { InterfaceWatch, NetworkInterface } from '../network/ports.ts';
 import { type ConflictEffect, type ConflictEvent, type ConflictStep, startConflict, stepConflict } from './conflict.ts';
+import { Contested } from './contested.ts';
 import { type Layer2Counters, zeroCounters } from './counters.ts';
 import { GratuitousSchedule } from './gratuitous.ts';
 import {
@@ -13,17 +14,17 @@ import {
   type HeldTimer,
   isAnnounced,
   newHeld,
+  newReports,
   type Presence,
   reportOf,
   rivalOf,
   sameNames,
-  sameReport,
   stopTimers,
   timerOf,
 } from './held.ts';
 import type { LinkDriver } from './link/driver.ts';
 import { LinkSet } from './link/link-set.ts';
-import type { Layer2Options } from './options.ts';
+import { isFriend, type Layer2Options } from './options.ts';
 import { logReports } from './report-log.ts';
 import { type Layer2AddressReport, type Layer2Entry, NO_SETTINGS } from './table.ts';
 
@@ -53,6 +54,7 @@ export class Layer2 {
   readonly #held: Readonly<Record<IpFamily, Map<bigint, Held>>> = { ipv4: new Map(), ipv6: new Map() };
   readonly #links: LinkSet<Presence>;
   readonly #changed = new Set<Held>();
+  readonly #contested = new Contested();
   readonly #timers = new DueQueue<HeldTimer | 'tidy'>();
   readonly #schedule: GratuitousSchedule<Presence>;
   readonly #counters = { ipv4: zeroCounters(), ipv6: zeroCounters() };
@@ -71,7 +73,7 @@ export class Layer2 {
       only: options.interfaces,
       isMuted: () => this.#muted,
       onRival: ({ held }, rival, claim) => {
-        if (options.judgeRival?.(held.address, rival.mac) === 'friend') return;
+        if (isFriend(options, held, rival.mac, claim)) return;
         this.#dispatch(held, { kind: 'rival-seen', rival, claim });
         this.#settle();
       },
@@ -118,7 +120,7 @@ export class Layer2 {
   reviewRivals(): void {
     for (const held of this.#all()) {
       const rival = rivalOf(held.conflict);
-      if (rival !== undefined && this.#options.judgeRival?.(held.address, rival.mac) === 'friend')
+      if (rival !== undefined && isFriend(this.#options, held, rival.mac, 'uses'))
         this.#dispatch(held, { kind: 'rival-excused' });
     }
     this.#settle();
@@ -191,6 +193,7 @@ export class Layer2 {
     for (const presence of held.presences) this.#part(presence);
     stopTimers(held, this.#timers);
     this.#changed.delete(held);
+    this.#contested.forget(held);
     this.#held[held.address.family].delete(held.address.value);
   }
 
@@ -251,12 +254,15 @@ export class Layer2 {
   }
 
   #take(held: Held, { state, effects }: ConflictStep): void {
-    const began = rivalOf(state) !== undefined && rivalOf(held.conflict) === undefined;
-    if (began) this.#counters[held.address.family].conflicts++;
+    const [rival, before] = [rivalOf(state), rivalOf(held.conflict)];
+    if (rival !== undefined && before === undefined) this.#counters[held.address.family].conflicts++;
     held.conflict = state;
     held.known ||= state.kind === 'clear' || state.kind === 'announced';
     this.#changed.add(held);
     for (const effect of effects) this.#perform(held, effect);
+    if (before === undefined || rival !== undefined) return;
+    for (const other of this.#contested.othersOf(before, this.#now()))
+      this.#dispatch(other, { kind: 'expired', timer: 'retry' });
   }
 
   #perform(held: Held, effect: ConflictEffect): void {
@@ -277,7 +283,7 @@ export class Layer2 {
         for (const presence of held.presences) this.#schedule.announceOnce(presence, this.#now());
         return;
       case 'start-timer':
-        this.#timers.set(timerOf(held, effect.timer), ms(this.#now() + effect.after));
+        this.#timers.set(timerOf(held, effect.timer), ms(this.#now() + this.#contested.delayOf(effect)));
         return;
       case 'stop-timers':
         stopTimers(held, this.#timers);
@@ -382,13 +388,8 @@ export class Layer2 {
   }
 
   #report(): void {
-    const reports: Layer2AddressReport[] = [];
-    for (const held of this.#changed) {
-      const report = reportOf(held);
-      if (sameReport(held.reported, report.state)) continue;
-      held.reported = report.state;
-      reports.push(report);
-    }
+    for (const held of this.#changed) this.#contested.update(held);
+    const reports = newReports(this.#changed);
     this.#changed.clear();
     if (reports.length === 0) return;
     logReports(this.#options.logger, reports);

@@ -89,7 +89,19 @@ export function reportOf({ address, choice, conflict, presences }: Held): Layer2
   return { address, state: { kind: 'announced', interfaces, ...guessed } };
 }
 
-export function sameReport(a: Layer2AddressReport['state'] | undefined, b: Layer2AddressReport['state']): boolean {
+/** Of those that changed since they were reported last, and which now count as reported. */
+export function newReports(changed: Iterable<Held>): readonly Layer2AddressReport[] {
+  const reports: Layer2AddressReport[] = [];
+  for (const held of changed) {
+    const report = reportOf(held);
+    if (sameReport(held.reported, report.state)) continue;
+    held.reported = report.state;
+    reports.push(report);
+  }
+  return reports;
+}
+
+function sameReport(a: Layer2AddressReport['state'] | undefined, b: Layer2AddressReport['state']): boolean {
   if (a?.kind === 'announced' && b.kind === 'announced')
     return a.guessed === b.guessed && sameNames(a.interfaces, b.interfaces);
   if (a?.kind === 'conflict' && b.kind === 'conflict')

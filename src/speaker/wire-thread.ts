@@ -443,9 +443,22 @@ export class Wire {
   }
 
   #layer2Changed(reports: readonly Layer2AddressReport[]): void {
-    for (const { address, state } of reports) if (this.#duties.has(address)) this.#reports.setLayer2(address, state);
+    for (const { address, state } of reports) {
+      if (!this.#duties.has(address)) continue;
+      const refused = isRefusal(state);
+      const told = refused !== isRefusal(this.#reports.layer2Of(address));
+      this.#reports.setLayer2(address, state);
+      // Not while the election carries out something else.
+      if (told)
+        this.#deps.clock.startTimer('refused', ms(0), () =>
+          this.#election?.step({ kind: 'refused', address, refused }),
+        );
+    }
   }
 }
+
+const isRefusal = (state: Layer2AddressReport['state'] | undefined): boolean =>
+  state?.kind === 'conflict' && !state.defending;
 
 const profileOf = (name: Join['profile']): Profile => (name === 'fast' ? FAST_PROFILE : DEFAULT_PROFILE);
 

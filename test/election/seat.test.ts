@@ -282,6 +282,38 @@ describe('a holder', () => {
     expect(duties(rig), 'once for all that came meanwhile').toEqual([]);
   });
 
+  test('refused: all are told, and whoever holds it next looks for the other machine first', () => {
+    const number = ranked('a');
+    const rig = holding(new Rig('a').settle(['b', 'c']), number);
+    rig.take();
+    rig.step({ kind: 'refused', address: vip(number), refused: true });
+    rig.step({ kind: 'refused', address: vip(number), refused: true });
+    expect(rig.said('claims')).toMatchObject([{ message: { claims: [{ phase: 'held', cause: 'refused' }] } }]);
+    expect(duties(rig), 'it goes on as before').toEqual([]);
+    want(rig, number, { serving: false });
+    expect(rig.said('claims').at(-1)).toMatchObject({ message: { claims: [{ phase: 'vacated', cause: 'refused' }] } });
+    rig.take();
+    want(rig, number);
+    rig.wait(1000);
+    expect(rig.effects.find(({ kind }) => kind === 'hold')).toMatchObject({ fresh: true });
+    rig.step({ kind: 'refused', address: vip(number), refused: true });
+    rig.step({ kind: 'refused', address: vip(number), refused: false });
+    expect(rig.said('claims').at(-1)).toMatchObject({ message: { claims: [{ phase: 'held', cause: 'vacancy' }] } });
+  });
+
+  test('a refused address of a dead member is looked for before it is announced, another is not', () => {
+    for (const cause of ['refused', 'first'] as const) {
+      const number = ranked('a');
+      const rig = new Rig('a').settle(['b', 'c']);
+      want(rig, number);
+      claimed(rig, 'b', number, 5, { cause });
+      rig.take();
+      claimed(rig, 'b', number, 6, { phase: 'vacated', cause: cause === 'refused' ? cause : 'stopped' });
+      rig.wait(1000);
+      expect(rig.effects.find(({ kind }) => kind === 'hold')).toMatchObject({ fresh: cause === 'refused' });
+    }
+  });
+
   test('takes nothing from a holder that gave way before the one to whom it gave way was heard', () => {
     const number = ranked('a');
     const rig = new Rig('a').settle(['b', 'c']);

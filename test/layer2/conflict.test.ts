@@ -68,7 +68,7 @@ describe('in every state, on every event', () => {
     const refusals = cells.filter(({ state, next }) => next.kind === 'refused' && state.kind !== 'refused');
     expect(refusals.length).toBeGreaterThan(0);
     for (const { effects } of refusals)
-      expect(effects).toEqual([{ kind: 'stop-timers' }, { kind: 'start-timer', timer: 'retry', after: 30_000 }]);
+      expect(effects).toEqual([{ kind: 'stop-timers' }, { kind: 'start-timer', timer: 'retry', after: 1000 }]);
   });
 
   test('what the table wants is not forgotten', () => {

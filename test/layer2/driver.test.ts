@@ -250,7 +250,7 @@ describe('conflicts', () => {
     });
   };
 
-  test('another host has it: never announced, reported once, tried again after 30 s', () => {
+  test('another host has it: never announced, reported once, asked each second', () => {
     const one = scene();
     ownerOf(one, VIP);
     one.layer2.apply([hold(VIP)], SETTINGS);
@@ -259,18 +259,48 @@ describe('conflicts', () => {
     expect(one.reports).toEqual([
       { address: ip(VIP), state: { kind: 'conflict', mac: OTHER_MAC, interface: 'eth0', defending: false } },
     ]);
-    expect(one.layer2.counters().arp).toMatchObject({ conflicts: 1, probesSent: 4 });
+    expect(one.layer2.counters().arp).toMatchObject({ conflicts: 1, probesSent: 101 });
     expect(one.logs.filter((line) => line.includes('another machine'))).toHaveLength(1);
   });
 
-  test('it goes away: announced with the next try', () => {
+  test('it falls silent: announced with the next try', () => {
     const one = scene();
     one.layer2.apply([hold(VIP)], SETTINGS);
     one.station.send(request(VIP, { operation: 2, senderIp: ip(VIP), destination: OUR_MAC }));
-    one.clock.advance(29_999);
+    one.clock.advance(999);
     expect(kinds(one)).toEqual(['probing', 'conflict']);
     one.clock.advance(1 + PROBING);
     expect(kinds(one)).toEqual(['probing', 'conflict', 'announced']);
+  });
+
+  test('many that another host has: 500 probes a second at most, and all are taken as soon as one is found free', () => {
+    const one = scene();
+    const count = 4000;
+    const addresses = Array.from({ length: count }, (_, i) =>
+      `192.0.2.${i % 250}`.replace('192.0.2', `10.0.${Math.floor(i / 250)}`),
+    );
+    let silent = false;
+    one.segment.addStation((frame) => {
+      if (silent || frame[12] !== 0x08 || frame[21] !== 1 || frame[11] !== 1) return;
+      const address = [...frame.subarray(38, 42)].join('.');
+      one.station.send(
+        request(address, { operation: 2, senderIp: ip(address), destination: OUR_MAC, targetIp: ip('0.0.0.0') }),
+      );
+    });
+    one.layer2.apply(
+      addresses.map((address) => hold(address, ['eth0'])),
+      SETTINGS,
+    );
+    one.clock.advance(10_000);
+    const before = one.layer2.counters().arp.probesSent;
+    one.clock.advance(20_000);
+    const probes = one.layer2.counters().arp.probesSent - before;
+    expect(probes).toBeGreaterThan(9000);
+    expect(probes).toBeLessThan(10_500);
+    silent = true;
+    one.reports.length = 0;
+    one.clock.advance(4000);
+    expect(kinds(one).filter((kind) => kind === 'announced')).toHaveLength(count);
   });
 
   test('found while waiting for endpoints: hold does not announce it', () => {
