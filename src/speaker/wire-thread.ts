@@ -11,6 +11,7 @@ import type { AddressState } from '../election/events.ts';
 import { Layer2 } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
+import type { GroupKey } from '../membership/keys.ts';
 import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
 import { DEFAULT_PROFILE, FAST_PROFILE, type Profile } from '../membership/settings.ts';
 import type { DatagramNetwork, HopDatagramNetwork, Network } from '../network/ports.ts';
@@ -63,6 +64,9 @@ export class Wire {
   readonly #namesakes = new Map<string, readonly TransportAddress[]>();
   #nameTaken = false;
   #port: number | undefined;
+  /** What was told while the sockets were being opened counts as well. */
+  #perMinute: number | undefined;
+  #keys: readonly GroupKey[] | undefined;
   #nodes: readonly Seed[] = [];
   #election: ElectionDriver | undefined;
   #membership: MembershipDriver | undefined;
@@ -112,12 +116,14 @@ export class Wire {
         this.#setNodes(message.nodes);
         return;
       case 'keys':
+        this.#keys = message.keys;
         this.#membership?.useKeys(message.keys);
         return;
       case 'bfd':
         this.#bfd.setSessions(message.sessions);
         return;
       case 'rebalance':
+        this.#perMinute = message.perMinute;
         this.#election?.step({ kind: 'rebalance', perMinute: message.perMinute });
         return;
       case 'membership':
@@ -182,6 +188,7 @@ export class Wire {
       return;
     }
     this.#membership = membership;
+    if (this.#keys !== undefined) membership?.useKeys(this.#keys);
     const config = {
       node: options.node,
       instance: membership?.instance ?? instanceFromBytes(random.bytes(INSTANCE_BYTES)),
@@ -195,6 +202,7 @@ export class Wire {
     this.#setNodes(this.#nodes);
     this.#tellFacts();
     this.#election.step({ kind: 'started' });
+    this.#election.step({ kind: 'rebalance', perMinute: this.#perMinute });
     this.#election.step({ kind: 'addresses', set: [...this.#wanted.values()], remove: [] });
     this.#noteInterfaces([...this.#wanted.values()]);
   }

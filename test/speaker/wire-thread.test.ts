@@ -18,7 +18,8 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const KEYS = [{ id: 1, secret: new Uint8Array(32) }];
 const VIP = ipAddress('ipv4', 0xc000_02c8n);
 const at = (lastByte: number) => ({ address: ipAddress('ipv4', 0xc000_0200n + BigInt(lastByte)), port: 7946 });
-const nodesOf = (names: string): readonly Seed[] => names.split('').map((node, i) => ({ node, addresses: [at(i + 1)] }));
+const nodesOf = (names: string): readonly Seed[] =>
+  names.split('').map((node, i) => ({ node, addresses: [at(i + 1)] }));
 const candidate = (node: string, more: Partial<ElectionCandidate> = {}): ElectionCandidate => ({
   node,
   preference: 0,
@@ -147,6 +148,18 @@ test('a node that is about to go hands over to one that stays, and takes nothing
   await run(100);
   expect(a.holder()).toBe('b');
   expect(b.holder()).toBe('b');
+});
+
+test('rebalancing that is told while the sockets are being opened is not forgotten', async () => {
+  const a = new WireUnderTest('a', 1).join(nodesOf('ab'));
+  a.wire.receive({ kind: 'rebalance', perMinute: 60 });
+  const b = new WireUnderTest('b', 2);
+  a.want(wanted(candidate('a'), candidate('b', { preference: 1 })));
+  await run(3000);
+  expect(a.holder()).toBe('a');
+  b.join(nodesOf('ab')).want(wanted(candidate('a'), candidate('b', { preference: 1 })));
+  await run(13_000);
+  expect(a.holder()).toBe('b');
 });
 
 describe('a view of the cluster that is old', () => {
