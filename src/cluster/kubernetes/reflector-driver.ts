@@ -45,7 +45,7 @@ export interface ReflectorReport {
   readonly synced: boolean;
   /** A watch runs that nothing speaks against: what the store holds is what the cluster has. */
   readonly current: boolean;
-  /** How long ago anything was heard from the server; undefined: never. */
+  /** How long ago the server last confirmed what the store holds, by a list, a watch that it took, or a word on it. */
   readonly sinceLastWord: Milliseconds | undefined;
   readonly lists: number;
   readonly watches: number;
@@ -69,6 +69,7 @@ export class Reflector {
   #event: Readonly<Record<string, unknown>> = {};
   #watch: ApiStream | undefined;
   #silence: Timer | undefined;
+  #settled: Timer | undefined;
   #waiting: Timer | undefined;
   /** Answers to requests of before belong to nothing any more. */
   #turn = 0;
@@ -138,6 +139,7 @@ export class Reflector {
         return;
       case 'replace':
         this.#synced = true;
+        this.#heard();
         store.complete();
         logger.debug('list read', { resource: resource.name, objects: store.size });
         for (const resolve of this.#asked.splice(0)) resolve();
@@ -210,7 +212,6 @@ export class Reflector {
     void this.#options.client.request({ method: 'GET', path: this.#path(query) }).then((answer) => {
       if (turn !== this.#turn || this.#state.phase === 'stopped') return;
       if (answer.kind !== 'ok') return this.#requestFailed(answer);
-      this.#heard();
       const body = fieldsOf(answer.body);
       const version = versionOf(body);
       if (version === undefined || !Array.isArray(body['items'] ?? []))
@@ -237,8 +238,10 @@ export class Reflector {
     const handlers = {
       opened: () => {
         this.#heard();
-        this.#wentWell();
         this.#dispatch({ kind: 'watch-opened' });
+        // A server may say yes, and then that it does not know the version.
+        const { clock } = this.#options;
+        this.#settled = clock.startTimer('reflector watch', this.#config.tooShort, () => this.#wentWell());
       },
       line: (line: string) => this.#line(line),
       ended: (how: StreamEnd) => this.#ended(how),
@@ -258,6 +261,7 @@ export class Reflector {
       this.#ended({ kind: 'unreachable', message: `the watch says what is no event: ${line.slice(0, 100)}` });
     else {
       this.#event = event;
+      this.#wentWell();
       const bookmark = event['type'] === 'BOOKMARK';
       if (bookmark) this.#expectBookmarks();
       this.#dispatch({ kind: 'word-heard', version, bookmark });
@@ -268,10 +272,12 @@ export class Reflector {
     this.#closeWatch();
     if (how.kind !== 'closed') this.#wentWrong(how.message);
     this.#dispatch({ kind: 'watch-ended', how });
+    if (how.kind === 'closed' && this.#state.phase === 'waiting') this.#wentWrong('the server ended the watch at once');
   }
 
   #closeWatch(): void {
     this.#silence?.stop();
+    this.#settled?.stop();
     this.#watch?.close();
     this.#watch = undefined;
   }
