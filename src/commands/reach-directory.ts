@@ -48,6 +48,7 @@ export function reachDirectory(directory: string): Reach {
           problems: cluster.problems(),
         }),
       ),
+    secrets: () => opened((cluster) => ({ secrets: cluster.list('Secret'), hidden: [] })),
     events: async (service) => eventsIn(join(directory, '.clarion', 'events.jsonl'), service),
   };
 }

@@ -6,7 +6,9 @@ import type { ApiAccess, ApiClient } from '../cluster/kubernetes/api-client.ts';
 import { openApiClient } from '../cluster/kubernetes/http-client.ts';
 import { inClusterIdentity } from '../cluster/kubernetes/in-cluster.ts';
 import { POD_SELECTOR, type PodFacts, podFacts, podProxyPath } from '../cluster/kubernetes/pod.ts';
-import { failureText, readCluster, readItems, readServices } from '../cluster/kubernetes/read.ts';
+import { failureText, readCluster, readItems, readSecret, readServices } from '../cluster/kubernetes/read.ts';
+import type { ClusterObject } from '../cluster/ports.ts';
+import type { SecretRef } from '../inventory/secret.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import type { Answer } from '../status/cluster-status.ts';
 import type { ExplainedEvent } from '../status/explain.ts';
@@ -55,6 +57,17 @@ export function clusterReach(client: ApiClient, namespace: string, server: strin
         : readServices(client, namespace, services.map(nameOf)));
       if (!read.ok) throw failed(read.error);
       return { ...read.value, problems: [] };
+    },
+    async secrets(refs) {
+      const secrets: ClusterObject[] = [];
+      const hidden: SecretRef[] = [];
+      for (const ref of refs) {
+        const read = await readSecret(client, ref.namespace ?? namespace, ref.name);
+        if (!read.ok) throw failed(read.error);
+        if (read.value === 'hidden') hidden.push(ref);
+        else if (read.value !== undefined) secrets.push(read.value);
+      }
+      return { secrets, hidden };
     },
     events: (service) => eventsOf(client, service),
   };

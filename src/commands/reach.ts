@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import type { Milliseconds } from '../base/clock.ts';
 import { environmentError, usageError } from '../base/errors.ts';
 import type { Problem } from '../base/problem.ts';
-import type { AnnotationWriter, ObjectLists } from '../cluster/ports.ts';
+import type { AnnotationWriter, ClusterObject, ObjectLists } from '../cluster/ports.ts';
+import type { SecretRef } from '../inventory/secret.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type Answer, type ClusterStatus, clusterStatus } from '../status/cluster-status.ts';
 import type { ExplainedEvent } from '../status/explain.ts';
@@ -24,6 +25,8 @@ export interface Reach {
    * Namespaces, no other Services. Rejects with a ClarionError where they cannot be read.
    */
   look(services?: readonly ServiceKey[]): Promise<Look>;
+  /** Those of these Secrets that are there; `hidden` ("namespace/name"): who runs the command may not look. */
+  secrets(refs: readonly SecretRef[]): Promise<FoundSecrets>;
   /** The last events about a Service, oldest first; none where they cannot be had. */
   events(service: ServiceKey): Promise<readonly ExplainedEvent[]>;
   /** The place in messages: a folder, or a server. */
@@ -36,6 +39,11 @@ export interface Look {
   readonly effective: string | undefined;
   /** Of reading. */
   readonly problems: readonly Problem[];
+}
+
+export interface FoundSecrets {
+  readonly secrets: readonly ClusterObject[];
+  readonly hidden: readonly SecretRef[];
 }
 
 /** Where the processes are. */

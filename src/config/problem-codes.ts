@@ -51,6 +51,11 @@ export const problemCodes = {
   'unusual-address': warning('a pool contains addresses that no Service can use'),
   'reservation-outside-pool': warning('a reservation lies outside its pool'),
   'clashing-peers': warning('two peers of a legacy configuration have the same address'),
+  'pool-in-use': warning('a pool is gone or smaller while Services have its addresses'),
+  'unknown-namespace': warning('a pool is for a namespace that the cluster does not have'),
+  'no-node-matches': warning('node selectors match no node of the cluster'),
+  'unknown-interface': warning('no selected node has an interface of that name'),
+  'secret-missing': warning('a Secret that is referred to is not there, or lacks its key'),
   'password-too-long': warning('a TCP-MD5 password is longer than the kernel takes'),
 } as const satisfies Record<string, CodeEntry>;
 

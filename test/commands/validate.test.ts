@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { register } from '../../src/commands/validate.ts';
+import { configMap, node } from '../support/manifests.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'clarion-validate-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -18,7 +19,9 @@ function write(name: string, text: string): string {
   return file;
 }
 
-function run(...args: string[]): { readonly out: string; readonly exitCode: number | string | null | undefined } {
+async function run(
+  ...args: string[]
+): Promise<{ readonly out: string; readonly exitCode: number | string | null | undefined }> {
   let out = '';
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     out += String(text);
@@ -26,7 +29,7 @@ function run(...args: string[]): { readonly out: string; readonly exitCode: numb
   });
   const program = new Command().exitOverride();
   register(program);
-  program.parse(['validate', ...args], { from: 'user' });
+  await program.parseAsync(['validate', ...args], { from: 'user' });
   return { out, exitCode: process.exitCode };
 }
 
@@ -35,12 +38,12 @@ const bad = write('bad.yaml', 'pools:\n- {name: a, adresses: [10.0.0.0/24]}\n- {
 const legacy = write('legacy.yaml', 'address-pools:\n- {name: a, protocol: layer2, addresses: [10.0.0.0/24]}\n');
 
 describe('clarion validate', () => {
-  it('says that all is well', () => {
-    expect(run(good)).toEqual({ out: 'No problems in 1 file.\n', exitCode: 0 });
+  it('says that all is well', async () => {
+    expect(await run(good)).toEqual({ out: 'No problems in 1 file.\n', exitCode: 0 });
   });
 
-  it('shows each problem with its place, what follows, and a summary', () => {
-    expect(run(bad)).toEqual({
+  it('shows each problem with its place, what follows, and a summary', async () => {
+    expect(await run(bad)).toEqual({
       out:
         `${bad}:2:13: unknown-key: "adresses" is not a field of a pool. Did you mean "addresses"?\n` +
         '  Pool "a" is not used until this is mended; every other element is.\n' +
@@ -51,21 +54,21 @@ describe('clarion validate', () => {
     });
   });
 
-  it('leaves 0 with warnings', () => {
-    const { out, exitCode } = run(legacy);
+  it('leaves 0 with warnings', async () => {
+    const { out, exitCode } = await run(legacy);
     expect(exitCode).toBe(0);
     expect(out).toContain(`${legacy}:1:1: warning: legacy-dialect: `);
     expect(out).toMatch(/1 warning in 1 file\.\n$/);
   });
 
-  it('judges files one by one', () => {
-    const { out, exitCode } = run(good, bad, legacy);
+  it('judges files one by one', async () => {
+    const { out, exitCode } = await run(good, bad, legacy);
     expect(exitCode).toBe(1);
     expect(out).toMatch(/2 problems and 1 warning in 3 files\.\n$/);
   });
 
-  it('prints JSON', () => {
-    const { out, exitCode } = run(bad, '-o', 'json');
+  it('prints JSON', async () => {
+    const { out, exitCode } = await run(bad, '-o', 'json');
     expect(exitCode).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       problems: [
@@ -73,11 +76,11 @@ describe('clarion validate', () => {
         { severity: 'error', file: bad, line: 3, column: 25, code: 'bad-address' },
       ],
     });
-    expect(JSON.parse(run(good, '-o', 'json').out)).toEqual({ problems: [] });
+    expect(JSON.parse((await run(good, '-o', 'json')).out)).toEqual({ problems: [] });
   });
 
-  it('judges the rest when a file cannot be read, and ends with 3', () => {
-    const { out, exitCode } = run(join(folder, 'nowhere.yaml'), folder, bad);
+  it('judges the rest when a file cannot be read, and ends with 3', async () => {
+    const { out, exitCode } = await run(join(folder, 'nowhere.yaml'), folder, bad);
     expect(exitCode).toBe(3);
     expect(out.match(/unreadable-file/g)).toHaveLength(2);
     expect(out).toContain(`${bad}:2:13`);
@@ -86,23 +89,23 @@ describe('clarion validate', () => {
   it.each([
     ['nothing in it', ''],
     ['other objects only', 'apiVersion: v1\nkind: Service\n'],
-  ])('refuses a file with %s', (_what, text) => {
-    const { out, exitCode } = run(write('none.yaml', text));
+  ])('refuses a file with %s', async (_what, text) => {
+    const { out, exitCode } = await run(write('none.yaml', text));
     expect(exitCode).toBe(1);
     expect(out).toContain('none.yaml:1:1: no-configuration: ');
   });
 
-  it('names the object that the problem is in', () => {
+  it('names the object that the problem is in', async () => {
     const file = write(
       'map.yaml',
       'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: lb}\ndata:\n  config.yaml: |\n    pools: 5\n',
     );
-    expect(run(file).out).toContain(
+    expect((await run(file)).out).toContain(
       `${file}:6:12: wrong-type: "pools" is not a list; begin each entry with "- " under it (ConfigMap lb/c)`,
     );
   });
 
-  it('reads 10,000 lines', () => {
+  it('reads 10,000 lines', async () => {
     const lines = Array.from(
       { length: 2500 },
       (_, i) =>
@@ -112,6 +115,35 @@ describe('clarion validate', () => {
       'large.yaml',
       `apiVersion: v1\nkind: ConfigMap\ndata:\n  config.yaml: |\n    pools:\n${lines.join('\n')}\n`,
     );
-    expect(run(file)).toEqual({ out: 'No problems in 1 file.\n', exitCode: 0 });
+    expect(await run(file)).toEqual({ out: 'No problems in 1 file.\n', exitCode: 0 });
+  });
+});
+
+describe('clarion validate --cluster', () => {
+  const objects = join(folder, 'cluster');
+  mkdirSync(objects);
+  const text = 'pools:\n- {name: a, addresses: [10.0.0.0/24]}\n';
+  const put = (name: string, ...all: readonly object[]): void =>
+    writeFileSync(join(objects, name), all.map((one) => JSON.stringify(one)).join('\n---\n'));
+  put('nodes.json', node('a'));
+  put('config.json', configMap(`${text}l2Advertisements: [{name: edge, nodeSelectors: [{matchLabels: {rack: x}}]}]\n`));
+
+  it('judges a file against what a folder or cluster holds', async () => {
+    const edited = write('edited.yaml', `${text}l2Advertisements:\n- {nodeSelectors: [{matchLabels: {rack: y}}]}\n`);
+    const { out, exitCode } = await run(edited, '--directory', objects);
+    expect(out).toContain(
+      `${edited}:4:3: warning: no-node-matches: no node has the labels that L2 advertisement "l2-1"`,
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  it('without a file, the configuration that is there', async () => {
+    const { out } = await run('--directory', objects);
+    expect(out).toContain('no node has the labels that L2 advertisement "edge" selects');
+    expect(out).toContain('1 warning in 1 file.');
+  });
+
+  it('without anything, it says what to give', async () => {
+    await expect(run()).rejects.toMatchObject({ exitCode: 2 });
   });
 });

@@ -111,6 +111,20 @@ function object(kind: ObjectKind, body: Raw): ClusterObject {
   return { kind, namespace, name, body, origin: { file: `${kind} ${namespace}/${name}`, line: 1, text: undefined } };
 }
 
+/** One Secret, by name. `hidden`: who asks may not look. Undefined: it is not there. */
+export async function readSecret(
+  client: ApiClient,
+  namespace: string,
+  name: string,
+): Promise<Decoded<ClusterObject | 'hidden' | undefined, string>> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets/${encodeURIComponent(name)}`;
+  const answer = await client.request({ method: 'GET', path, timeout: TIMEOUT });
+  if (answer.kind === 'ok') return decoded(slim('Secret', fieldsOf(answer.body)));
+  if (isMissing(answer)) return decoded(undefined);
+  if (answer.kind === 'status' && answer.code === 403) return decoded('hidden');
+  return malformed(failureText(answer, { verb: 'get', resource: 'secrets', namespace }));
+}
+
 async function readOne(client: ApiClient, resource: Resource): Promise<Decoded<readonly ClusterObject[], string>> {
   const answer = await client.request({ method: 'GET', path: resource.path, timeout: TIMEOUT });
   if (answer.kind === 'ok') return decoded([slim(resource.kind, fieldsOf(answer.body)) ?? []].flat());
