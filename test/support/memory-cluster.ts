@@ -112,7 +112,7 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
 
   async publish(report: SpeakerReport): Promise<WriteOutcome> {
     this.#reports.set(report.node, report);
-    this.#reportList = [...this.#reports.values()];
+    this.#reportList = [...this.#reports.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
     this.#changed();
     return { kind: 'done' };
   }
@@ -128,9 +128,9 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   }
 
   #changed(): void {
-    const before = new Map([...this.#lists.values()].flat().map((object) => [`${object.kind} ${object.name}`, object]));
+    const before = new Map([...this.#lists.values()].flat().map((object) => [keyOf(object), object]));
     const objects = [...this.#objects.values()].map((object) => this.#withStatus(object, before));
-    objects.sort((a, b) => (a.namespace + a.name < b.namespace + b.name ? -1 : 1));
+    objects.sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
     this.#lists = new Map(OBJECT_KINDS.map((kind) => [kind, objects.filter((object) => object.kind === kind)]));
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
@@ -145,14 +145,20 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
       ...object.body,
       metadata: { ...metadata, annotations: status.pool === undefined ? metadata['annotations'] : annotations },
       // An API server takes the addresses away with the type.
-      status: isLoadBalancer(object)
-        ? { loadBalancer: { ingress: status.ingress.map((ip) => ({ ip, ipMode: 'VIP' })) } }
-        : { loadBalancer: {} },
+      status: {
+        loadBalancer: isLoadBalancer(object) ? { ingress: status.ingress.map((ip) => ({ ip, ipMode: 'VIP' })) } : {},
+        conditions: status.conditions.map((condition) => ({
+          ...condition,
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        })),
+      },
     };
-    const known = before.get(`${object.kind} ${object.name}`);
+    const known = before.get(keyOf(object));
     return known !== undefined && isDeepStrictEqual(known.body, body) ? known : { ...object, body };
   }
 }
+
+const keyOf = ({ kind, namespace, name }: ClusterObject): string => `${kind} ${namespace}/${name}`;
 
 const isLoadBalancer = ({ body }: ClusterObject): boolean =>
   (body['spec'] as { readonly type?: unknown } | undefined)?.type === 'LoadBalancer';
