@@ -1,8 +1,13 @@
 import { type Command, Option } from 'commander';
 import { ExitCode, environmentError } from '../base/errors.ts';
-import { type DemoResult, runDemo } from '../lab/demo/demo.ts';
+import { runDemo } from '../lab/demo/demo.ts';
+import { runKubernetesDemo } from '../lab/demo/kubernetes/demo.ts';
+import { picture as kubernetesPicture } from '../lab/demo/kubernetes/world.ts';
 import { formatOutcomes } from '../lab/demo/promises.ts';
+import type { DemoResult } from '../lab/demo/story.ts';
 import { FOLDER, picture } from '../lab/demo/world.ts';
+import { controlPlaneFolder } from '../lab/kubernetes/control-plane.ts';
+import { findKubernetesPrograms, type KubernetesPrograms } from '../lab/kubernetes/programs.ts';
 import { Lab } from '../lab/lab.ts';
 import { enterCommand, runInPrivateTree } from '../lab/private-tree.ts';
 import { Progress } from '../terminal/progress.ts';
@@ -10,6 +15,7 @@ import { plainStyle, styleFor } from '../terminal/table.ts';
 
 interface DemoCommandOptions {
   readonly json?: true;
+  readonly kubernetes?: true;
   readonly keep?: true;
 }
 
@@ -17,11 +23,13 @@ export function register(program: Command): void {
   program
     .command('demo')
     .description('a small data centre on this machine, live: what Clarion does, and whether it keeps its promises')
+    .option('--kubernetes', 'in a real Kubernetes on this machine: its API server, controllers and kube-proxy')
     .option('--json', 'one JSON object at the end instead of the story')
     .addOption(new Option('--keep', 'stay up at the end, to play on').conflicts('json'))
     .addHelpText(
       'after',
       `
+--kubernetes needs Kubernetes' programs; \`node setup.mjs demo --kubernetes\` builds them once, in some minutes.
 Runs in private network namespaces: no root where the host allows user namespaces, and nothing of it is left.
 Exit code 0 when every promise was kept, 1 when one was broken, 3 when the machine allows no such network.
 --json: {"scenes":[{"number","title","about","lines":[{"who","text","ms"?}]}], "promises":[{"key","name","promised",
@@ -37,6 +45,7 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   const entry = process.argv[1];
   if (entry === undefined) throw environmentError('it is not known how this program was started');
   const program = [process.execPath, ...process.execArgv, entry];
+  const programs = options.kubernetes === true ? await kubernetesPrograms() : undefined;
   if (process.env[OWN_TREE] === undefined) {
     process.exitCode = await runInPrivateTree([...program, ...process.argv.slice(2)], { [OWN_TREE]: '1' });
     return;
@@ -44,17 +53,19 @@ async function demo(options: DemoCommandOptions): Promise<void> {
   const say = options.json ? () => {} : (text: string) => void process.stdout.write(text);
   const style = options.json ? plainStyle : styleFor(process.stdout);
   say(
-    `A small data centre in private network namespaces${enterCommand().includes('--user') ? ', without root' : ''}:\n${picture}`,
+    `A small data centre in private network namespaces${enterCommand().includes('--user') ? ', without root' : ''}:\n${programs === undefined ? picture : kubernetesPicture}`,
   );
   const lab = new Lab('');
   try {
     const progress = new Progress(say, style, process.stdout.columns);
-    const result = await runDemo({ lab, progress, program, keep: options.keep === true });
+    const result = await (programs === undefined
+      ? runDemo({ lab, progress, program, keep: options.keep === true })
+      : runKubernetesDemo({ lab, progress, program, programs, keep: options.keep === true }));
     say(closing(result, style));
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     process.exitCode = result.kept === result.of && result.failure === undefined ? ExitCode.done : ExitCode.problems;
     if (options.keep) {
-      say(playOn(program));
+      say(programs === undefined ? playOn(program) : playOnKubernetes(lab, programs));
       // Until Ctrl-C, which ends the tree and everything in it.
       await new Promise<never>(() => {});
     }
@@ -62,6 +73,17 @@ async function demo(options: DemoCommandOptions): Promise<void> {
     await lab.stop();
   }
 }
+
+/** Throws (exit 3) where one is missing. */
+async function kubernetesPrograms(): Promise<KubernetesPrograms> {
+  const programs = await findKubernetesPrograms();
+  if (programs.missing.length > 0)
+    throw environmentError(
+      `these programs of Kubernetes are not here: ${programs.missing.join(', ')}. To build them, once, in some minutes: node setup.mjs demo --kubernetes`,
+    );
+  return programs;
+}
+
 function closing({ promises, kept, of, seconds, failure }: DemoResult, style: ReturnType<typeof styleFor>): string {
   const trouble =
     failure === undefined
@@ -80,5 +102,17 @@ It stays up until Ctrl-C. From another terminal:
    enter switch ip link set node-a down             a cable pulled; "up" plugs it in
    enter node-a ls ${FOLDER} ${FOLDER}/.clarion     manifests to edit, what Clarion says
    enter client ${program.join(' ')} status --directory ${FOLDER}
+`;
+}
+
+function playOnKubernetes(lab: Lab, { found }: KubernetesPrograms): string {
+  return `
+It stays up until Ctrl-C. From another terminal:
+   enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
+   kubectl() { enter cp ${found.kubectl} --kubeconfig ${controlPlaneFolder(lab)}/admin.kubeconfig "$@"; }
+   kubectl get services --namespace shop
+   kubectl describe service web --namespace shop
+   enter client ip neigh                            who answers
+   enter switch ip link set node-a down             a cable pulled; "up" plugs it in
 `;
 }

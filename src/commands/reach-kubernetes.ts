@@ -5,6 +5,7 @@ import { fieldsOf } from '../cluster/kubernetes/api-answer.ts';
 import type { ApiAccess, ApiClient } from '../cluster/kubernetes/api-client.ts';
 import { openApiClient } from '../cluster/kubernetes/http-client.ts';
 import { inClusterIdentity } from '../cluster/kubernetes/in-cluster.ts';
+import { kubeconfigAccess } from '../cluster/kubernetes/kubeconfig.ts';
 import { POD_SELECTOR, type PodFacts, podFacts, podProxyPath } from '../cluster/kubernetes/pod.ts';
 import { failureText, readCluster, readItems, readSecret, readServices } from '../cluster/kubernetes/read.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
@@ -25,19 +26,26 @@ const ANSWER_LIMIT = seconds(5);
 const AT_ONCE = 16;
 const EVENTS = 10;
 
-/** Rejects with a ClarionError where there is no way to a cluster. */
-export async function reachKubernetes(options: ReachOptions): Promise<Reach> {
-  const { access, namespace: ofPod } = await accessTo(options);
+/** Throws a ClarionError where there is no way to a cluster. */
+export function reachKubernetes(options: ReachOptions): Reach {
+  const { access, namespace: ofPod } = accessTo(options);
   const client = openApiClient({ access, clock: systemClock, userAgent: `clarion/${version}` });
   return clusterReach(client, options.namespace ?? ofPod ?? NAMESPACE, access.server);
 }
 
-async function accessTo(
-  _options: ReachOptions,
-): Promise<{ readonly access: ApiAccess; readonly namespace: string | undefined }> {
-  const found = inClusterIdentity({ clock: systemClock });
-  if (!found.ok) throw environmentError(found.error);
-  return found.value;
+/** A kubeconfig that was asked for or is there, else the Pod that this runs in. */
+function accessTo({ kubeconfig, context }: ReachOptions): {
+  readonly access: ApiAccess;
+  readonly namespace: string | undefined;
+} {
+  const found = kubeconfigAccess({ clock: systemClock, file: kubeconfig, context });
+  if (found?.ok === true) return { access: found.value, namespace: undefined };
+  if (found?.ok === false) throw environmentError(found.error);
+  const pod = inClusterIdentity({ clock: systemClock });
+  if (pod.ok) return pod.value;
+  throw environmentError(
+    'there is no way to a cluster: no --kubeconfig, no KUBECONFIG, no ~/.kube/config, and this is no Pod. For a folder of manifests: --directory DIR',
+  );
 }
 
 /** What there is to know of a cluster through its API server. */

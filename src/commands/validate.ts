@@ -51,9 +51,9 @@ async function validate(files: readonly string[], { output, cluster, ...where }:
 
 interface Check {
   /** Everything that is wrong with it, in this cluster too. */
-  judge(source: ConfigSource): Promise<readonly Problem[]>;
+  readonly judge: (source: ConfigSource) => Promise<readonly Problem[]>;
   /** The configuration that the cluster has. */
-  configured(): ConfigSource;
+  readonly configured: () => ConfigSource;
 }
 
 async function judge(argument: string, check: Check['judge'] | undefined): Promise<readonly Problem[]> {

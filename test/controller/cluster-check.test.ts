@@ -9,7 +9,7 @@ import { configMap, node, service } from '../support/manifests.ts';
 function object(body: { readonly kind: string; readonly metadata: object }): ClusterObject {
   const { name, namespace = '' } = body.metadata as { name: string; namespace?: string };
   const origin = { file: `${name}.yaml`, line: 1, text: undefined };
-  return { kind: body.kind as never, namespace, name, body: body as never, origin };
+  return { kind: body.kind as never, namespace, name, body, origin };
 }
 const having = (name: string, address: string) => ({
   ...service(name, { annotations: { 'clarion.dev/ip-allocated-from-pool': 'public' } }),

@@ -133,7 +133,7 @@ const KEEP = seconds(60);
 
 async function credentialsOf(cluster: Entry, user: Entry, server: string): Promise<Decoded<ApiCredentials, string>> {
   const plugin = user.fields['exec'];
-  const told = plugin === undefined ? decoded({}) : await runPlugin(fieldsOf(plugin), user);
+  const told: Decoded<Fields, string> = plugin === undefined ? decoded({}) : await runPlugin(fieldsOf(plugin), user);
   if (!told.ok) return told;
   try {
     const token = textOf(told.value['token']) ?? textOf(user.fields['token']) ?? fileText(user, 'tokenFile');
@@ -172,7 +172,7 @@ function runPlugin(plugin: Fields, { name, folder }: Entry): Promise<Decoded<Fie
   const command = textOf(plugin['command']) ?? '';
   const apiVersion = textOf(plugin['apiVersion']) ?? 'client.authentication.k8s.io/v1';
   const args = Array.isArray(plugin['args']) ? plugin['args'].map(String) : [];
-  const more = listOf(plugin['env']).map(({ name: key, value }) => [String(key), String(value)]);
+  const more = listOf(plugin['env']).map((one) => [textOf(one['name']) ?? '', textOf(one['value']) ?? '']);
   const request = { apiVersion, kind: 'ExecCredential', spec: { interactive: process.stdin.isTTY === true } };
   const env = { ...process.env, ...Object.fromEntries(more), KUBERNETES_EXEC_INFO: JSON.stringify(request) };
   const failed = (why: string): Decoded<Fields, string> =>
