@@ -35,26 +35,28 @@ const BODIES: Readonly<Record<ObjectKind, (raw: Fields, metadata: Fields) => Fie
       labels: pairs(metadata['labels']),
       annotations: ourAnnotations(metadata['annotations']),
     },
-    spec: serviceSpec(fieldsOf(raw['spec'])),
-    status: serviceStatus(fieldsOf(raw['status'])),
+    spec: inside(raw['spec'], serviceSpec),
+    status: inside(raw['status'], serviceStatus),
   }),
   EndpointSlice: (raw, metadata) => ({
-    metadata: { labels: { [SERVICE_NAME_LABEL]: fieldsOf(metadata['labels'])[SERVICE_NAME_LABEL] } },
+    metadata: {
+      labels: inside(metadata['labels'], (labels) => ({ [SERVICE_NAME_LABEL]: labels[SERVICE_NAME_LABEL] })),
+    },
     addressType: raw['addressType'],
     endpoints: each(raw['endpoints'], endpoint),
   }),
   Node: (raw, metadata) => ({
     metadata: { labels: pairs(metadata['labels']), annotations: ourAnnotations(metadata['annotations']) },
-    spec: { taints: each(fieldsOf(raw['spec'])['taints'], ({ key }) => ({ key: shared(key) })) },
-    status: {
-      addresses: fieldsOf(raw['status'])['addresses'],
+    spec: inside(raw['spec'], ({ taints }) => ({ taints: each(taints, ({ key }) => ({ key: shared(key) })) })),
+    status: inside(raw['status'], ({ addresses, conditions }) => ({
+      addresses,
       // Without the time of the last heartbeat, which would be a change every few seconds.
-      conditions: each(fieldsOf(raw['status'])['conditions'], ({ type, status, message }) => ({
+      conditions: each(conditions, ({ type, status, message }) => ({
         type: shared(type),
         status,
         message: type === 'Ready' ? message : undefined,
       })),
-    },
+    })),
   }),
   Namespace: (_raw, metadata) => ({ metadata: { labels: pairs(metadata['labels']) } }),
   Secret: (raw) => ({ data: raw['data'] }),
@@ -84,9 +86,9 @@ function serviceStatus({ loadBalancer, conditions }: Fields): Fields {
     ? conditions.filter((one: unknown) => String(fieldsOf(one)['type']).startsWith(OUR_CONDITIONS))
     : conditions;
   return {
-    loadBalancer: {
-      ingress: each(fieldsOf(loadBalancer)['ingress'], ({ ip, hostname, ipMode }) => ({ ip, hostname, ipMode })),
-    },
+    loadBalancer: inside(loadBalancer, ({ ingress }) => ({
+      ingress: each(ingress, ({ ip, hostname, ipMode }) => ({ ip, hostname, ipMode })),
+    })),
     conditions: each(ours, ({ type, status, reason, message, lastTransitionTime }) => ({
       type: shared(type),
       status,
@@ -97,27 +99,25 @@ function serviceStatus({ loadBalancer, conditions }: Fields): Fields {
   };
 }
 
-/** Who it is: the uid of what is behind it, or its name, or its first address. Any one of them is enough. */
+/** Who it is: the uid of what is behind it is enough, and nearly all have one. */
 function endpoint({ addresses, conditions, nodeName, targetRef }: Fields): Fields {
-  const { uid, kind, namespace, name } = fieldsOf(targetRef);
-  const { ready, serving, terminating } = fieldsOf(conditions);
-  const known = uid !== undefined || name !== undefined;
-  const target = uid === undefined ? { kind, namespace, name } : { uid };
+  const { uid } = fieldsOf(targetRef);
+  const known = typeof uid === 'string' && uid !== '';
   return {
     nodeName: shared(nodeName),
-    conditions: isPlain(conditions) ? { ready, serving, terminating } : conditions,
-    targetRef: known ? target : undefined,
+    conditions: inside(conditions, ({ ready, serving, terminating }) => ({ ready, serving, terminating })),
+    targetRef: known ? { uid } : targetRef,
     addresses: known ? undefined : addresses,
   };
 }
 
-const isPlain = (value: unknown): boolean => value === undefined || value === null || fieldsOf(value) === value;
+/** What is kept of the fields of an object; what is none stays what it is. */
+const inside = (value: unknown, smaller: (fields: Fields) => Fields): unknown =>
+  fieldsOf(value) === value ? smaller(value as Fields) : (value ?? undefined);
 
 /** Its entries, each made smaller; what is no list of objects stays what it is. */
 const each = (value: unknown, smaller: (entry: Fields) => Fields): unknown =>
-  Array.isArray(value)
-    ? value.map((entry: unknown) => (fieldsOf(entry) === entry ? smaller(entry as Fields) : entry))
-    : (value ?? undefined);
+  Array.isArray(value) ? value.map((entry: unknown) => inside(entry, smaller) ?? entry) : (value ?? undefined);
 
 /** The usual list has one entry that is the same text as the field beside it. */
 const oneWord = (list: unknown, word: unknown): unknown =>

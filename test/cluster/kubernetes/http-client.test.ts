@@ -108,7 +108,7 @@ describe('request', () => {
     expect([connections, sockets.size]).toEqual([1, 1]);
   });
 
-  test.each([
+  test.each<[string, RequestListener, object]>([
     [
       'a Status',
       json(409, { kind: 'Status', reason: 'Conflict', message: 'changed\nmeanwhile', code: 409 }),
@@ -143,26 +143,26 @@ describe('request', () => {
     ],
     [
       'what a proxy in between says',
-      ((_request, response) => {
+      (_request, response) => {
         response.writeHead(502, { 'content-type': 'text/html' });
         response.end('<h1>Bad\n Gateway</h1>');
-      }) as RequestListener,
+      },
       { code: 502, reason: '', message: 'HTTP 502: <h1>Bad Gateway</h1>' },
     ],
     [
       'JSON that is none, of an error',
-      ((_request, response) => {
+      (_request, response) => {
         response.writeHead(500, { 'content-type': 'application/json' });
         response.end('{"kind"');
-      }) as RequestListener,
+      },
       { code: 500, message: 'HTTP 500' },
     ],
     [
       'a redirect is not followed',
-      ((_request, response) => {
+      (_request, response) => {
         response.writeHead(302, { location: '/elsewhere' });
         response.end();
-      }) as RequestListener,
+      },
       { code: 302 },
     ],
   ])('a failure of the server: %s', async (_what, handler, expected) => {
@@ -170,26 +170,26 @@ describe('request', () => {
     expect(await get(client)).toMatchObject({ kind: 'status', ...expected });
   });
 
-  test.each([
-    ['reset', ((request) => request.socket.resetAndDestroy()) as RequestListener, /127\.0\.0\.1:\d+: /],
+  test.each<[string, RequestListener, RegExp]>([
+    ['reset', (request) => request.socket.resetAndDestroy(), /127\.0\.0\.1:\d+: /],
     [
       'no JSON',
-      ((_request, response) => {
+      (_request, response) => {
         response.writeHead(200, { 'content-type': 'application/json' });
         response.end('{"items": [');
-      }) as RequestListener,
+      },
       /no JSON/,
     ],
     [
       'cut off',
-      ((request, response) => {
+      (request, response) => {
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
         response.write('{"items": [');
         setImmediate(() => request.socket.destroy());
-      }) as RequestListener,
+      },
       /cut off/,
     ],
-    ['no HTTP', ((request) => request.socket.end('SSH-2.0-OpenSSH_9.2\r\n')) as RequestListener, /./],
+    ['no HTTP', (request) => request.socket.end('SSH-2.0-OpenSSH_9.2\r\n'), /./],
   ])('no answer that is one: %s', async (_what, handler, message) => {
     const { client } = await serving(handler);
     const answer = await get(client);
@@ -478,7 +478,7 @@ describe('in a Pod', () => {
     ['no namespace', { token: 'x', 'ca.crt': 'x' }, undefined, /namespace cannot be read/],
     ['no address', {}, { KUBERNETES_SERVICE_HOST: 'a b', KUBERNETES_SERVICE_PORT: '1' }, /no address/],
   ])('%s is said in words', (_what, files, environment, message) => {
-    write(files as Readonly<Record<string, string>>);
+    write(files);
     const given = environment ?? { KUBERNETES_SERVICE_HOST: 'fd00::1', KUBERNETES_SERVICE_PORT: '443' };
     const identity = inClusterIdentity({ clock: systemClock, directory, environment: given });
     expect(identity).toMatchObject({ ok: false, error: expect.stringMatching(message) as string });
