@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seconds } from '../src/base/clock.ts';
-import type { DemoResult } from '../src/lab/demo/demo.ts';
+import type { DemoResult } from '../src/lab/demo/story.ts';
 import { Feed } from '../src/lab/feed.ts';
 import { ended } from '../src/lab/lab.ts';
 import { privateTree, skipNote } from './support/lab.ts';

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.ts';
 import { runCapture } from './capture.ts';
+import { runConnections } from './connections.ts';
 import { runHttpClient } from './http-client.ts';
 import { serveHttp } from './http-server.ts';
 
@@ -14,6 +15,7 @@ process.stdin.on('end', () => process.exit(0)).resume();
 const tools: Readonly<Record<string, () => void | Promise<void>>> = {
   'http-server': () => serveHttp(parameters, emit),
   'http-client': () => runHttpClient(emit),
+  connections: () => runConnections(parameters, emit),
   capture: () => runCapture(parameters[0] ?? 'eth0', emit),
 };
 

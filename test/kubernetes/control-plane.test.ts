@@ -85,9 +85,13 @@ describe.skipIf(!kubernetes.available)(`the lab's control plane${kubernetesSkipN
     const { plane } = cluster;
     const folder = await serviceAccountFolder(plane, SPEAKER, 'first');
     rotateToken(folder, 'second');
-    const look = `cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo " $KUBERNETES_SERVICE_HOST"`;
-    const command = inPod(folder, { address: '127.0.0.1', port: plane.apiServer.port }, ['sh', '-c', look]);
-    expect(await plane.lab.run(undefined, command)).toBe('second 127.0.0.1\n');
+    const look = `cat /var/run/secrets/kubernetes.io/serviceaccount/token; echo " $KUBERNETES_SERVICE_HOST $(cat /proc/sys/kernel/hostname)"`;
+    const command = inPod({ folder, hostname: 'speaker-1' }, { address: '127.0.0.1', port: plane.apiServer.port }, [
+      'sh',
+      '-c',
+      look,
+    ]);
+    expect(await plane.lab.run(undefined, command)).toBe('second 127.0.0.1 speaker-1\n');
     expect(await plane.lab.run(undefined, ['sh', '-c', 'ls /run/secrets/kubernetes.io/serviceaccount'])).toBe('');
   });
 

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { formatOutcomes, type PromiseKey, type PromiseOutcome, Promises } from '../../src/lab/demo/promises.ts';
+import {
+  formatOutcomes,
+  PROMISES,
+  type PromiseKey,
+  type PromiseOutcome,
+  Promises,
+} from '../../src/lab/demo/promises.ts';
 import { plainStyle } from '../../src/terminal/table.ts';
 
 function outcome(key: PromiseKey, ...values: readonly number[]): PromiseOutcome {
-  const promises = new Promises();
+  const promises = new Promises(PROMISES);
   for (const value of values) promises.measured(key, value);
   return promises.outcomes().find((entry) => entry.key === key)!;
 }
@@ -22,7 +28,7 @@ describe('Promises', () => {
   });
 
   it('the table tells a broken promise in words, not only in colour', () => {
-    const promises = new Promises();
+    const promises = new Promises(PROMISES);
     promises.measured('lost', 2);
     promises.measured('moved', 0);
     const lines = formatOutcomes(promises.outcomes(), plainStyle).split('\n');

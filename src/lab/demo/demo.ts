@@ -1,10 +1,8 @@
-import { machineTime } from '../../base/clock.ts';
-import { ClarionError, ExitCode, messageOf } from '../../base/errors.ts';
-import type { Progress, Scene } from '../../terminal/progress.ts';
+import type { Progress } from '../../terminal/progress.ts';
 import type { Lab } from '../lab.ts';
 import { Cluster } from './cluster.ts';
 import type { Daemon } from './daemon.ts';
-import { type PromiseOutcome, Promises } from './promises.ts';
+import { PROMISES, Promises } from './promises.ts';
 import { address, serve, start } from './scenes/assign.ts';
 import { cable } from './scenes/cable.ts';
 import { cutOff } from './scenes/cut-off.ts';
@@ -18,6 +16,7 @@ import { refuse, share } from './scenes/share.ts';
 import { stop } from './scenes/stop.ts';
 import { three } from './scenes/three.ts';
 import { StatusFeed } from './status.ts';
+import { type DemoResult, tellStory } from './story.ts';
 import type { Tale } from './tale.ts';
 import { buildWorld } from './world.ts';
 
@@ -36,45 +35,22 @@ export interface DemoOptions {
   readonly keep: boolean;
 }
 
-/** What `clarion demo --json` prints, with `kept`, `of` and `seconds` counted. */
-export interface DemoResult {
-  readonly scenes: readonly Scene[];
-  readonly promises: readonly PromiseOutcome[];
-  readonly kept: number;
-  readonly of: number;
-  readonly seconds: number;
-  /** The step that did not do what it should, and what the program wrote last. */
-  readonly failure?: { readonly message: string; readonly log: readonly string[] };
-}
-
 export async function runDemo({ lab, progress, program, keep }: DemoOptions): Promise<DemoResult> {
-  const started = machineTime();
   const world = await buildWorld(lab, program);
   const daemons: Daemon[] = [];
   const tale: Tale = {
     world,
     status: new StatusFeed(world.folder),
     progress,
-    promises: new Promises(),
+    promises: new Promises(PROMISES),
     daemons,
     cluster: new Cluster(world, daemons),
   };
   const alone = [start, address, serve, share, refuse, editPool, loseEndpoint, rival, stop];
   const scenes = [...alone, three, cable, kill, freeze, drain, move, cutOff, routed, terminate];
-  let failure: DemoResult['failure'];
-  try {
-    for (const scene of scenes) await scene(tale);
-    if (keep) await tale.cluster.startMissing();
-  } catch (thrown) {
-    // The machine's fault is the caller's to report; a step that failed ends the story and breaks what it had yet to show.
-    if (thrown instanceof ClarionError && thrown.exitCode === ExitCode.environment) throw thrown;
-    failure = { message: messageOf(thrown), log: lastWords(daemons) };
-  }
-  const promises = tale.promises.outcomes();
-  const kept = promises.filter((outcome) => outcome.kept).length;
-  const seconds = Math.round((machineTime() - started) / 100) / 10;
-  const result = { scenes: progress.scenes, promises, kept, of: promises.length, seconds };
-  return failure === undefined ? result : { ...result, failure };
+  const told = scenes.map((scene) => () => scene(tale));
+  if (keep) told.push(() => tale.cluster.startMissing());
+  return tellStory({ steps: told, progress, promises: tale.promises, lastWords: () => lastWords(daemons) });
 }
 
 /** What was logged last, of all processes together, in order. */

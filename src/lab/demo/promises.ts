@@ -6,7 +6,7 @@ import { formatTable, type Style } from '../../terminal/table.ts';
  * What the demo promises, decided before anything is measured; one that was not measured is broken.
  * The bounds leave room for a busy machine with two cores; bench/README.md has the figures of a quiet one.
  */
-const PROMISES = {
+export const PROMISES = {
   ready: { name: 'standalone started, running', promised: 1000, unit: 'ms' },
   assigned: { name: 'Service written, address in its status', promised: 50, unit: 'ms' },
   announced: { name: 'endpoint written, gratuitous ARP and NA', promised: 50, unit: 'ms' },
@@ -37,7 +37,9 @@ const PROMISES = {
   routerDrainLost: { name: 'drain behind the router, pings lost', promised: 0, unit: 'count' },
   routedGap: { name: 'node loses power, gap of the pings by the router', promised: 500, unit: 'ms' },
   stopLost: { name: 'SIGTERM to a speaker, pings lost', promised: 0, unit: 'count' },
-} as const satisfies Record<string, PromiseEntry>;
+} as const satisfies PromiseTable;
+
+export type PromiseTable = Readonly<Record<string, PromiseEntry>>;
 
 interface PromiseEntry {
   readonly name: string;
@@ -50,29 +52,34 @@ export type PromiseKey = keyof typeof PROMISES;
 /** One row of the closing table and of `demo --json`. */
 export interface PromiseOutcome extends PromiseEntry {
   /** Stays the same when the words of `name` change. */
-  readonly key: PromiseKey;
+  readonly key: string;
   readonly measured: number | null;
   readonly kept: boolean;
 }
 
-export class Promises {
-  readonly #measured = new Map<PromiseKey, number[]>();
-  readonly #left = new Set<PromiseKey>();
+export class Promises<Key extends string> {
+  readonly #table: Readonly<Record<Key, PromiseEntry>>;
+  readonly #measured = new Map<Key, number[]>();
+  readonly #left = new Set<Key>();
+
+  constructor(table: Readonly<Record<Key, PromiseEntry>>) {
+    this.#table = table;
+  }
 
   /** What cannot be shown on this machine is not promised here. */
-  leave(...keys: readonly PromiseKey[]): void {
+  leave(...keys: readonly Key[]): void {
     for (const key of keys) this.#left.add(key);
   }
 
-  measured(key: PromiseKey, value: number): void {
+  measured(key: Key, value: number): void {
     this.#measured.set(key, [...(this.#measured.get(key) ?? []), value]);
   }
 
   /** Of times that were measured several times the median counts (of two, the worse); of what is counted, the sum. */
   outcomes(): readonly PromiseOutcome[] {
-    const shown = (Object.keys(PROMISES) as PromiseKey[]).filter((key) => !this.#left.has(key));
+    const shown = (Object.keys(this.#table) as Key[]).filter((key) => !this.#left.has(key));
     return shown.map((key) => {
-      const entry: PromiseEntry & { readonly key: PromiseKey } = { key, ...PROMISES[key] };
+      const entry: PromiseEntry & { readonly key: Key } = { key, ...this.#table[key] };
       const values = this.#measured.get(key) ?? [];
       const measured = entry.unit === 'ms' ? median(values) : sum(values);
       if (measured === undefined) return { ...entry, measured: null, kept: false };

@@ -13,7 +13,7 @@ export interface Tale {
   readonly world: World;
   readonly status: StatusFeed;
   readonly progress: Progress;
-  readonly promises: Promises;
+  readonly promises: Promises<PromiseKey>;
   /** All that was started, also what has ended. */
   readonly daemons: Daemon[];
   /** From the scene on in which the nodes are three. */

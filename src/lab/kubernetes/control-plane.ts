@@ -30,11 +30,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { lab, at } = options;
   const ports = at === undefined ? await freePorts(3) : [6443, 2379, 2380];
   const [port = 0, etcdPort = 0, peerPort = 0] = ports;
-  const plane = new ControlPlane(options, port, etcdPort, join('/run/kubernetes', lab.prefix || 'lab'));
+  const plane = new ControlPlane(options, port, etcdPort, controlPlaneFolder(lab));
   plane.startEtcd(peerPort);
   await plane.apiServer.start();
   return plane;
 }
+
+export const controlPlaneFolder = ({ prefix }: Lab): string => join('/run/kubernetes', prefix || 'lab');
 
 export class ControlPlane {
   readonly folder: string;

@@ -114,7 +114,8 @@ export class PodProcess {
     if (account.name !== 'default') {
       const token = await requestToken(cluster.plane, account, { kind: 'Pod', name });
       const folder = await serviceAccountFolder(cluster.plane, account, token, name);
-      words = [...inPod(folder, API_SERVER, words)];
+      const hostname = place === undefined ? node : name;
+      words = [...inPod({ folder, hostname }, API_SERVER, words)];
     }
     // Ended while it waited for its token.
     if (this.#life !== life) return undefined;
@@ -141,11 +142,10 @@ export class PodProcess {
   async #answers({ path = '/', port }: { readonly path?: string; readonly port: string | number }): Promise<boolean> {
     const number =
       typeof port === 'number' ? port : this.#container?.ports?.find(({ name }) => name === port)?.containerPort;
-    const { ok } = await this.#parts.cluster.prober.get(
-      `http://${this.#addresses[0]}:${number ?? 0}${path}`,
-      seconds(1),
-    );
-    return ok;
+    const url = `http://${this.#addresses[0]}:${number ?? 0}${path}`;
+    // The prober itself may be gone, at the end of it all.
+    const answer = await this.#parts.cluster.prober.get(url, seconds(1)).catch(() => undefined);
+    return answer?.ok === true;
   }
 
   /** Only what changed is written; what cannot be written now is written with the next change or probe. */

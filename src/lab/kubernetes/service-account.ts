@@ -75,16 +75,21 @@ export function rotateToken(folder: string, token: string): void {
 }
 
 /**
- * The command as the process of a Pod that has this folder mounted: with a mount namespace of its own, so others do not see
- * it. `apiServer`: where such a process finds it ("192.0.2.10", or 10.96.0.1 port 443 where a kube-proxy runs).
+ * The command as the process of a Pod that has this folder mounted, and this host name where one is given: with namespaces of
+ * its own for both, so others do not see it. `apiServer`: where such a process finds it (192.0.2.10, or 10.96.0.1 where a kube-proxy runs).
  */
 export function inPod(
-  folder: string,
+  { folder, hostname }: { readonly folder: string; readonly hostname?: string },
   apiServer: { readonly address: string; readonly port: number },
   command: readonly string[],
 ): readonly string[] {
   const env = [`KUBERNETES_SERVICE_HOST=${apiServer.address}`, `KUBERNETES_SERVICE_PORT=${apiServer.port}`];
-  const mount = `mkdir -p ${MOUNTED_AT} && mount --bind "$0" ${MOUNTED_AT} && exec "$@"`;
-  // unshare and sh are replaced by the command, so that signals reach it.
-  return ['env', ...env, 'unshare', '--mount', 'sh', '-c', mount, folder, ...command];
+  const steps = [
+    `mkdir -p ${MOUNTED_AT} && mount --bind "$0" ${MOUNTED_AT}`,
+    ...(hostname === undefined ? [] : [`echo ${hostname} >/proc/sys/kernel/hostname`]),
+    'exec "$@"',
+  ];
+  // What a terminal's user has is not in a container. unshare and sh are replaced by the command, so that signals reach it.
+  const container = ['env', '-u', 'KUBECONFIG', 'HOME=/', ...env, 'unshare', '--mount', '--uts'];
+  return [...container, 'sh', '-c', steps.join(' && '), folder, ...command];
 }
