@@ -156,6 +156,7 @@ function statusServer(place: Place, options: DaemonOptions, parts: Parts, logger
         query,
       ),
     followReport: place.followReport,
+    clock: systemClock,
     logger,
   });
 }

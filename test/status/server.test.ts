@@ -1,8 +1,9 @@
 import { mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { createServer, get, type RequestOptions, type Server } from 'node:http';
+import { createServer, get, type IncomingHttpHeaders, type RequestOptions, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
 import { type LogFields, silentLogger } from '../../src/base/logger.ts';
 import { zeroCounters } from '../../src/layer2/counters.ts';
 import { Metrics } from '../../src/status/metrics.ts';
@@ -35,6 +36,7 @@ beforeEach(async () => {
     healthy: () => failures,
     ready: () => [],
     status: (query) => reportOf({ node: 'node-a', ...query }),
+    clock: systemClock,
     logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
   });
   await server.listen(socketPath);
@@ -72,7 +74,7 @@ test('/readyz and /metrics answer, other paths say what there is', async () => {
   expect(metrics.body).toContain('clarion_layer2_addresses{state="announced"} 1');
   expect(metrics.body).toContain('clarion_layer2_received_total{protocol="arp"} 7');
   expect(metrics.body).toContain('clarion_nodejs_eventloop_lag_seconds');
-  expect((await ask({ socketPath, path: '/' })).status).toBe(404);
+  expect((await ask({ socketPath, path: '/nothing' })).status).toBe(404);
 });
 
 test('a port that is taken is a warning, and everything else goes on', async () => {
@@ -94,6 +96,7 @@ test("the file of a socket that a killed process left behind is in nobody's way"
     healthy: () => [],
     ready: () => [],
     status,
+    clock: systemClock,
     logger: silentLogger,
   });
   await other.listen(join(folder, 'other.sock'));
@@ -113,6 +116,7 @@ test('a socket on which another process listens is left to it', async () => {
     healthy: () => ['the second'],
     ready: () => [],
     status,
+    clock: systemClock,
     logger: { ...silentLogger, warn: (_message, fields = {}) => warnings.push(fields) },
   });
   await second.listen(socketPath);
@@ -134,4 +138,36 @@ test('/status is JSON, narrowed by what is asked for', async () => {
     status: 400,
     body: '"nonsense" is not an IP address\n',
   });
+});
+
+test('/ is a page that lets nothing run but its own script; /events tells it what changes', async () => {
+  const page = await new Promise<{ readonly headers: IncomingHttpHeaders; readonly body: string }>(
+    (resolve, reject) => {
+      get({ socketPath, path: '/' }, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve({ headers: response.headers, body }));
+      }).on('error', reject);
+    },
+  );
+  expect(page.headers['content-security-policy']).toContain("default-src 'self'");
+  expect(page.body).toContain('<td>192.0.2.1</td>');
+  for (const [, file] of page.body.matchAll(/(?:src|href)="([^"]+)"/g))
+    expect(await ask({ socketPath, path: `/${file}` })).toMatchObject({ status: 200 });
+  const first = await new Promise<string>((resolve, reject) => {
+    const asked = get({ socketPath, path: '/events' }, (response) => {
+      expect(response.headers['content-type']).toBe('text/event-stream');
+      response.setEncoding('utf8').once('data', (chunk: string) => {
+        resolve(chunk);
+        asked.destroy();
+      });
+    }).on('error', reject);
+  });
+  expect(first).toMatch(/^event: status\ndata: <p>/);
+});
+
+test('/report is for speakers in a cluster', async () => {
+  expect(await ask({ socketPath, path: '/report' })).toMatchObject({ status: 404 });
 });
