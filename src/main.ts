@@ -35,8 +35,11 @@ const commands: Readonly<Record<string, { readonly summary: string; readonly loa
   version: { summary: 'print the version', load: () => import('./commands/version.ts') },
 };
 
+/** Under the name kubectl-clarion on the PATH it is a plugin: `kubectl clarion status`. */
+const calledAs = (path: string): string => (/(^|\/)kubectl-clarion$/.test(path) ? 'kubectl clarion' : 'clarion');
+
 async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command('clarion')
+  const program = new Command(calledAs(process.argv[1] ?? ''))
     .description('LoadBalancer addresses for bare-metal Kubernetes: assigned from pools, announced by ARP, NDP and BGP')
     .version(version)
     .showSuggestionAfterError()
