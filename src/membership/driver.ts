@@ -153,6 +153,16 @@ export class MembershipDriver {
     this.#step({ kind: 'profile-changed', profile });
   }
 
+  /**
+   * The thread has just done a piece of work. To take over thousands of addresses is no pause, unless it took so long that the
+   * others may call us dead before we are heard again.
+   */
+  worked(): void {
+    const now = this.#options.clock.now();
+    const { indirectTimeout, suspicion } = this.#profile;
+    if (now - this.#lookedAt <= indirectTimeout + suspicion / 2) this.#lookedAt = now;
+  }
+
   /** Of every other node; the dead ones too while they have a Node. */
   members(): readonly Member[] {
     return this.#fsm.members();
@@ -208,6 +218,7 @@ export class MembershipDriver {
     if (this.#stopped) return;
     this.#noticePause();
     this.#handle(event);
+    this.worked();
     this.#rearm();
   }
 
@@ -252,6 +263,7 @@ export class MembershipDriver {
       this.#timers.delete(timer);
       this.#handle({ kind: 'timer-fired', timer });
     }
+    this.worked();
     this.#rearm();
   }
 
