@@ -1,7 +1,7 @@
-import type { Clock, Milliseconds } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { ms, seconds, type Timer } from '../base/clock.ts';
-import { messageOf, unreachable } from '../base/errors.ts';
-import { formatIpAddress, type IpAddress, type IpFamily, ipAddress } from '../base/ip-address.ts';
+import { unreachable } from '../base/errors.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import { Bfd } from '../bfd/driver.ts';
@@ -10,14 +10,14 @@ import { ElectionDriver, type OutwardElectionEffect } from '../election/driver.t
 import type { AddressState } from '../election/events.ts';
 import { Layer2 } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
-import { MembershipDriver, type MembershipReport } from '../membership/driver.ts';
-import type { GroupKey } from '../membership/keys.ts';
-import { instanceFromBytes, isMember, type Seed, type TransportAddress } from '../membership/member.ts';
-import { DEFAULT_PROFILE, FAST_PROFILE, type Profile } from '../membership/settings.ts';
+import type { MembershipReport } from '../membership/driver.ts';
+import { instanceFromBytes, type Seed } from '../membership/member.ts';
 import type { DatagramNetwork, HopDatagramNetwork, Network } from '../network/ports.ts';
 import { AddressReports } from './address-reports.ts';
+import { ApiView } from './api-view.ts';
 import { Duties } from './duties.ts';
 import { logElection, logHolders } from './election-log.ts';
+import { Group } from './group.ts';
 import type { FromWire, Join, ToWire, WireAddress, WireCounters, WireOptions } from './messages.ts';
 import { OwnLinks } from './own-links.ts';
 
@@ -45,8 +45,6 @@ export interface WireDeps {
 /** How long a stop waits for others to take the addresses over. */
 const HAND_OVER_LIMIT = seconds(3);
 const INSTANCE_BYTES = 16;
-/** An age of the view of the cluster that is off by more is told anew. */
-const NEWS_OF_VIEW = seconds(1);
 
 export class Wire {
   readonly #deps: WireDeps;
@@ -58,18 +56,12 @@ export class Wire {
   readonly #wanted = new Map<string, WireAddress>();
   readonly #reports: AddressReports;
   #settings: Layer2Settings | undefined;
-  /** Of the control thread's view of the cluster, when it was told; 0: it is live. */
-  #apiView = { age: ms(0), at: ms(0) };
-  /** Node names that two speakers have, and where the one that came later is. */
-  readonly #namesakes = new Map<string, readonly TransportAddress[]>();
-  #nameTaken = false;
-  #port: number | undefined;
-  /** What was told while the sockets were being opened counts as well. */
+  readonly #apiView: ApiView;
+  readonly #group: Group;
+  /** Told while the sockets were being opened, or later. */
   #perMinute: number | undefined;
-  #keys: readonly GroupKey[] | undefined;
   #nodes: readonly Seed[] = [];
   #election: ElectionDriver | undefined;
-  #membership: MembershipDriver | undefined;
   #stopping: 'no' | 'handing-over' | 'leaving' = 'no';
   #stopLimit: Timer | undefined;
 
@@ -95,6 +87,13 @@ export class Wire {
       datagrams: deps.hops,
       onReport: (changed) => deps.send({ kind: 'bfd', changed }),
     });
+    this.#apiView = new ApiView(clock);
+    this.#group = new Group({
+      ...deps,
+      node: options.node,
+      onReport: (report) => this.#membershipChanged(report),
+      onWoke: (gap) => this.#election?.step({ kind: 'woke', gap }),
+    });
     this.#links = new OwnLinks({
       ...deps,
       only: options.interfaces.length === 0 ? undefined : options.interfaces,
@@ -116,8 +115,7 @@ export class Wire {
         this.#setNodes(message.nodes);
         return;
       case 'keys':
-        this.#keys = message.keys;
-        this.#membership?.useKeys(message.keys);
+        this.#group.useKeys(message.keys);
         return;
       case 'bfd':
         this.#bfd.setSessions(message.sessions);
@@ -127,10 +125,10 @@ export class Wire {
         this.#election?.step({ kind: 'rebalance', perMinute: message.perMinute });
         return;
       case 'membership':
-        this.#membershipConfigured(message.profile, message.port);
+        this.#group.configure(message.profile, message.port);
         return;
       case 'api-view':
-        this.#noteApiView(message.age);
+        if (this.#apiView.told(message.age)) this.#tellFacts();
         return;
       case 'addresses':
         this.#want(message.set, message.remove);
@@ -138,7 +136,7 @@ export class Wire {
       case 'ping': {
         const counters: WireCounters = {
           layer2: this.#layer2.counters(),
-          membership: this.#membership?.counters(),
+          membership: this.#group.counters(),
           bfd: this.#bfd.reports(),
         };
         this.#deps.send({ kind: 'pong', number: message.number, counters });
@@ -169,7 +167,7 @@ export class Wire {
     this.#stopping = 'leaving';
     this.#stopLimit?.stop();
     this.#election?.step({ kind: 'stop' });
-    await this.#membership?.leave();
+    await this.#group.leave();
     this.#bfd.stop();
     this.#links.stop();
     this.#layer2.stop();
@@ -180,22 +178,17 @@ export class Wire {
   async #join(join: Join): Promise<void> {
     const { options, clock, random } = this.#deps;
     this.#nodes = join.nodes;
-    this.#port = join.port;
-    const membership = await this.#openMembership(join);
-    if (membership === 'failed') return;
+    if (!(await this.#group.open(join))) return;
     if (this.#stopping !== 'no') {
-      membership?.stop();
+      this.#group.stop();
       return;
     }
-    this.#membership = membership;
-    if (this.#keys !== undefined) membership?.useKeys(this.#keys);
     const config = {
       node: options.node,
-      instance: membership?.instance ?? instanceFromBytes(random.bytes(INSTANCE_BYTES)),
+      instance: this.#group.instance ?? instanceFromBytes(random.bytes(INSTANCE_BYTES)),
       settleTime: join.settleTime,
       rebalancePerMinute: undefined,
-      // Where there is nobody to hear, silence says nothing.
-      isDeaf: () => membership?.deaf === true && membership.members().some(isMember),
+      isDeaf: () => this.#group.deaf,
       observe: options.observe,
     };
     this.#election = new ElectionDriver(config, clock, (effects) => this.#perform(effects));
@@ -207,71 +200,12 @@ export class Wire {
     this.#noteInterfaces([...this.#wanted.values()]);
   }
 
-  async #openMembership({ profile, port, keys }: Join): Promise<MembershipDriver | 'failed' | undefined> {
-    const { options, datagrams, clock, random, logger } = this.#deps;
-    if (keys === undefined) return undefined;
-    const own = this.#nodes.find(({ node }) => node === options.node)?.addresses ?? [];
-    const families = new Set(this.#nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address.family)));
-    try {
-      return await MembershipDriver.open({
-        node: options.node,
-        profile: profileOf(profile),
-        keys,
-        listen: (families.size === 0 ? (['ipv4'] as const) : [...families]).map((family) => anyAddress(family, port)),
-        addresses: own,
-        network: datagrams,
-        clock,
-        random,
-        logger,
-        onReport: (report) => this.#membershipChanged(report),
-        onWoke: (gap) => this.#election?.step({ kind: 'woke', gap }),
-      });
-    } catch (thrown) {
-      if (this.#others().length > 0) {
-        // To take part without hearing the others would be to claim what they hold.
-        this.#deps.send({ kind: 'failed', message: messageOf(thrown) });
-        return 'failed';
-      }
-      logger.warn('no other speaker will be heard, and so far there is none', { why: messageOf(thrown) });
-      return undefined;
-    }
-  }
-
-  #others(): readonly Seed[] {
-    return this.#nodes.filter(({ node }) => node !== this.#deps.options.node);
-  }
-
   #setNodes(nodes: readonly Seed[]): void {
     this.#nodes = nodes;
-    this.#membership?.setSeeds(nodes);
+    this.#group.setNodes(nodes);
     const own = nodes.find(({ node }) => node === this.#deps.options.node);
-    if (this.#membership !== undefined) this.#links.join(own?.addresses ?? []);
+    if (this.#group.instance !== undefined) this.#links.join(own?.addresses ?? []);
     this.#election?.step({ kind: 'nodes', nodes: new Set(nodes.map(({ node }) => node)) });
-  }
-
-  /** All speakers are told at about the same time; datagrams to another port than before would reach those only that have it too. */
-  #membershipConfigured(profile: Join['profile'], port: number): void {
-    this.#membership?.useProfile(profileOf(profile));
-    if (this.#membership === undefined || port === this.#port) return;
-    this.#port = port;
-    this.#deps.logger.warn('another membership port takes effect when the speakers start anew', {
-      configured: port,
-      inUse: this.#membership.port('ipv4') ?? this.#membership.port('ipv6'),
-      next: 'restart all of them at once: those with different ports do not hear each other',
-    });
-  }
-
-  /** It grows by itself, here and at those who were told. */
-  #noteApiView(age: Milliseconds): void {
-    const before = this.#apiViewAge();
-    this.#apiView = { age, at: this.#deps.clock.now() };
-    const isNews = (age === 0) !== (before === 0) || Math.abs(age - before) > NEWS_OF_VIEW;
-    if (isNews) this.#tellFacts();
-  }
-
-  #apiViewAge(): Milliseconds {
-    const { age, at } = this.#apiView;
-    return ms(age === 0 ? 0 : age + this.#deps.clock.now() - at);
   }
 
   #want(set: readonly WireAddress[], remove: readonly IpAddress[]): void {
@@ -295,7 +229,6 @@ export class Wire {
       case 'member-changed':
       case 'member-forgotten':
         election?.step({ kind: report.kind, member: report.member });
-        this.#tellMembers();
         return;
       case 'payload':
         election?.step({ kind: 'received', from: report.from, payload: report.payload });
@@ -310,29 +243,13 @@ export class Wire {
         return;
       case 'name-taken':
         election?.step(report);
-        this.#nameTaken = report.taken;
-        this.#tellMembers();
         return;
       case 'duplicate-name':
-        this.#namesakes.set(report.node, report.addresses);
-        this.#tellMembers();
-        return;
       case 'duplicate-name-over':
-        this.#namesakes.delete(report.node);
-        this.#tellMembers();
         return;
       default:
         unreachable(report);
     }
-  }
-
-  #tellMembers(): void {
-    this.#deps.send({
-      kind: 'members',
-      members: this.#membership?.members() ?? [],
-      nameTaken: this.#nameTaken,
-      namesakes: [...this.#namesakes].map(([node, addresses]) => ({ node, addresses })),
-    });
   }
 
   /** In order: an address is answered for before its claim is sent, and before anything is written about it. */
@@ -348,7 +265,7 @@ export class Wire {
   #performOne(effect: OutwardElectionEffect): void {
     switch (effect.kind) {
       case 'send':
-        for (const node of effect.to) this.#membership?.send(node, effect.payload);
+        for (const node of effect.to) this.#group.send(node, effect.payload);
         return;
       case 'hold':
         this.#duties.set(effect.address, 'hold', effect.fresh && !this.#announcedBefore(effect.address));
@@ -368,7 +285,7 @@ export class Wire {
         this.#layer2.mute(effect.kind === 'mute');
         return;
       case 'digest':
-        this.#membership?.setDigest(effect.digest);
+        this.#group.setDigest(effect.digest);
         return;
       case 'check':
         void this.#check(effect.address);
@@ -421,7 +338,7 @@ export class Wire {
   #facts() {
     const { version, observe } = this.#deps.options;
     const draining = observe || this.#stopping !== 'no';
-    return this.#links.facts({ version, draining, apiViewAge: this.#apiViewAge() });
+    return this.#links.facts({ version, draining, apiViewAge: this.#apiView.age });
   }
 
   #tellFacts(): void {
@@ -467,7 +384,3 @@ export class Wire {
 
 const isRefusal = (state: Layer2AddressReport['state'] | undefined): boolean =>
   state?.kind === 'conflict' && !state.defending;
-
-const profileOf = (name: Join['profile']): Profile => (name === 'fast' ? FAST_PROFILE : DEFAULT_PROFILE);
-
-const anyAddress = (family: IpFamily, port: number): TransportAddress => ({ address: ipAddress(family, 0n), port });
