@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seconds } from '../../src/base/clock.ts';
 import { inPod, serviceAccountFolder } from '../../src/lab/kubernetes/service-account.ts';
 import { LoggedProgram } from '../../src/lab/logged-program.ts';
-import { find, type KubernetesObject, kustomized } from '../manifests/objects.ts';
+import { find, type KubernetesObject, kustomized, podSpecOf } from '../manifests/objects.ts';
 import { kubernetes, kubernetesSkipNote, type TestControlPlane, testControlPlane } from '../support/kubernetes.ts';
 import { until } from '../support/until.ts';
 
@@ -134,6 +134,21 @@ const CASES: readonly Case[] = [
     address: false,
   },
 ];
+
+/** The container that the manifest describes, as far as a process can be put into it: capabilities, no escalation, read-only root. */
+function confined(who: Who, command: readonly string[]): readonly string[] {
+  const workload = find(base, who === 'speaker' ? 'DaemonSet' : 'Deployment', `clarion-${who}`);
+  const { capabilities, allowPrivilegeEscalation, readOnlyRootFilesystem } =
+    podSpecOf(workload).containers[0]?.securityContext ?? expect.fail('a container without a securityContext');
+  expect({ allowPrivilegeEscalation, readOnlyRootFilesystem, drop: capabilities.drop }).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    drop: ['ALL'],
+  });
+  const bounding = ['-all', ...(capabilities.add ?? []).map((name) => `+${name.toLowerCase()}`)].join(',');
+  const limits = `setpriv --bounding-set ${bounding} --inh-caps -all --no-new-privs`;
+  return ['sh', '-c', `mount -o remount,bind,ro / && exec ${limits} "$@"`, 'sh', ...command];
+}
 
 const nameOf = (kind: string, { resources, verbs }: Rule): string =>
   `${kind} ${resources.join(', ')}: ${verbs.join(', ')}`;
@@ -269,11 +284,13 @@ describe.skipIf(!kubernetes.available)(`rights, taken away one by one${kubernete
         const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
         const words = [process.execPath, main, one.who, '--node=node-a', `--status-port=${port}`];
         const more = one.who === 'controller' ? [`--load-balancer-class=example.com/${namespace}`] : [];
-        program.start(inPod({ folder }, { address: '127.0.0.1', port: plane.apiServer.port }, [...words, ...more]));
+        const command = confined(one.who, [...words, ...more]);
+        program.start(inPod({ folder }, { address: '127.0.0.1', port: plane.apiServer.port }, command));
         running.set(one, { program, port, namespace });
       }),
     );
-  });
+    // Nineteen processes at once, on a machine that may have other work.
+  }, 120_000);
   afterAll(async () => {
     await Promise.all([...running.values()].map(({ program }) => program.kill()));
     await control?.stop();
@@ -300,7 +317,7 @@ describe.skipIf(!kubernetes.available)(`rights, taken away one by one${kubernete
         return answer === undefined ? 'no answer' : (await answer.text()).trim();
       };
       const soon = (what: string, holds: () => Promise<boolean> | boolean): Promise<void> =>
-        until(what, seconds(15), holds, async () => [await readyz(), log().slice(-3000)]);
+        until(what, seconds(25), holds, async () => [await readyz(), log().slice(-3000)]);
       const given = (): Promise<string> =>
         kubectl('get', 'service', namespace, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}');
       // What was published is changed, so that a right to update is needed.

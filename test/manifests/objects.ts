@@ -25,7 +25,11 @@ interface PodSpec {
     readonly image: string;
     readonly args: readonly string[];
     readonly resources: object;
-    readonly securityContext: object;
+    readonly securityContext: {
+      readonly allowPrivilegeEscalation: boolean;
+      readonly readOnlyRootFilesystem: boolean;
+      readonly capabilities: { readonly drop: readonly string[]; readonly add?: readonly string[] };
+    };
   }[];
   readonly volumes?: unknown;
   readonly hostPID?: unknown;
