@@ -16,6 +16,9 @@ export interface MigratedAlias {
   readonly origin: string;
 }
 
+/** The port of our speakers in manifests/components/beside-metallb. */
+const BESIDE_METALLB = 7947;
+
 export function migrationText(
   elements: readonly MigratedElement[],
   aliases: readonly MigratedAlias[],
@@ -40,6 +43,9 @@ export function migrationText(
     if (isMap(map)) for (const [i, { origin }] of aliases.entries()) comment(map.items[i]?.key, origin);
     add('communities', map);
   }
+  const membership = document.createNode({ port: BESIDE_METALLB });
+  membership.commentBefore = ` While MetalLB's speakers run on the same nodes they have the default, 7946. It may stay so.`;
+  add('membership', membership);
   document.commentBefore = head.map((line) => ` ${printable(line)}`).join('\n');
   return document.toString({ lineWidth: 0 });
 

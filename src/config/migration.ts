@@ -176,6 +176,7 @@ function convert(
       const text = element.text ?? input.text;
       notes.push(noteOf('converted', text, element.place.at, calledBriefly(element)), ...usageNotes(element, text));
     }
+    for (const { text, at } of input.communities) notes.push(noteOf('converted', text, at, 'community aliases'));
     return { problems, notes, text: textOf(elements, aliases, config.pools.length > 0, input.text) };
   }
 }
