@@ -1,5 +1,5 @@
 import type { Clock, Milliseconds } from '../base/clock.ts';
-import { messageOf } from '../base/errors.ts';
+import { messageOf, unreachable } from '../base/errors.ts';
 import { type IpFamily, ipAddress } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
@@ -137,8 +137,12 @@ export class Group {
       case 'duplicate-name-over':
         this.#namesakes.delete(report.node);
         break;
-      default:
+      case 'payload':
+      case 'digest-differs':
+      case 'standing':
         return;
+      default:
+        unreachable(report);
     }
     this.#deps.send({
       kind: 'members',
