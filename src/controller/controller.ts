@@ -21,6 +21,7 @@ import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { KnownAddresses } from './known-addresses.ts';
 import { leftovers } from './leftovers.ts';
+import { problemEvents } from './problem-events.ts';
 import { problemLog } from './problem-log.ts';
 import { type Standing, serviceEvents } from './service-events.ts';
 import { StatusWrites } from './status-writes.ts';
@@ -60,7 +61,7 @@ export class Controller {
   readonly #judge = announcementJudge();
   readonly #allocation = new Allocation();
   readonly #asDecided = servicesAsDecided();
-  readonly #tellProblems: (problems: readonly Problem[]) => void;
+  readonly #tellProblems: (problems: readonly Problem[]) => readonly Problem[];
   readonly #unsubscribe: () => void;
   readonly #known = new KnownAddresses();
   #decisions: readonly AllocationDecision[] = [];
@@ -136,7 +137,7 @@ export class Controller {
       ignoreExcludeLb,
       loadBalancerClass,
     });
-    this.#tellProblems(this.#problems());
+    for (const event of problemEvents(this.#tellProblems(this.#problems()))) cluster.recordEvent(event);
     // Of what stopped being a LoadBalancer while no controller was active there is nothing in the memory of this one.
     if (!this.#begun) for (const service of leftovers(cluster.list('Service'))) this.#clear(service);
     this.#begun = true;

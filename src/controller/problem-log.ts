@@ -4,12 +4,15 @@ import type { Problem } from '../base/problem.ts';
 /** More of them are told as a count: a folder of nonsense must not become a flood. */
 const TOLD_AT_ONCE = 50;
 
-/** Logs each problem once while it lasts, and that it is over; call it with all there are, after each pass. */
-export function problemLog(logger: Logger): (problems: readonly Problem[]) => void {
+/**
+ * Logs each problem once while it lasts, and that it is over; call it with all there are, after each pass. Returns those that
+ * were not there before.
+ */
+export function problemLog(logger: Logger): (problems: readonly Problem[]) => readonly Problem[] {
   let known = new Map<string, Problem>();
   let last: readonly Problem[] = [];
   return (problems) => {
-    if (problems.length === last.length && problems.every((problem, i) => problem === last[i])) return;
+    if (problems.length === last.length && problems.every((problem, i) => problem === last[i])) return [];
     last = problems;
     const current = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
     const fresh = [...current].filter(([key]) => !known.has(key)).map(([, problem]) => problem);
@@ -21,5 +24,6 @@ export function problemLog(logger: Logger): (problems: readonly Problem[]) => vo
     const over = [...known.keys()].filter((key) => !current.has(key)).length;
     if (over > 0) logger.info('problems mended', { count: over, left: current.size });
     known = current;
+    return fresh;
   };
 }
