@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { judgeConfig } from '../../src/config/judge.ts';
 import { aliases, all, bfd, bgp, l2, peer, pool, resource } from '../config/metallb-scene.ts';
@@ -99,6 +100,35 @@ describe.skipIf(!kubernetes.available)(`MetalLB's objects in a real API server${
       const stored = await kubectl(['get', 'configmap', 'clarion', '-n', 'clarion-system', '-o', 'yaml']);
       expect(judgeConfig({ file: 'stored', text: stored }).config).toEqual(config);
     }
+  });
+
+  it('the runbook waits for the Services that it means', async () => {
+    const page = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8');
+    const [, words = ''] = /`kubectl (wait [^`]*)`/.exec(page) ?? [];
+    expect(words).toContain('clarion.dev/Announced');
+    const spec = { ports: [{ port: 80 }], selector: { app: 'x' } };
+    const object = (name: string, type: string) =>
+      JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { ...spec, type } });
+    await kubectl(['apply', '-f', '-'], `${object('plain', 'ClusterIP')}\n---\n${object('web', 'LoadBalancer')}`);
+    const wait = words.replace('--timeout=30s', '--timeout=1s').split(' ');
+    await expect(kubectl(wait)).rejects.toThrow(/timed out/);
+    const condition = {
+      type: 'clarion.dev/Announced',
+      status: 'True',
+      reason: 'Announced',
+      message: '',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+    await kubectl([
+      'patch',
+      'service',
+      'web',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status: { conditions: [condition] } }),
+    ]);
+    expect(await kubectl(wait)).toBe('service/web condition met\n');
   });
 
   it('what MetalLB would not load is refused, with the place in what kubectl printed', async () => {
