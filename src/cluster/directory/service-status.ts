@@ -1,6 +1,7 @@
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { ClusterObject, Condition, ServiceStatus } from '../ports.ts';
+import { POOL_ANNOTATION } from '../status-difference.ts';
 import { isMapping } from './identify.ts';
 
 /** What we said about a Service, as it lies in `.clarion/status/NAMESPACE/NAME.json`, and merged into the owner's Service. */
@@ -16,8 +17,6 @@ export interface StatusRecord {
 interface DatedCondition extends Condition {
   readonly lastTransitionTime: string;
 }
-
-const POOL_ANNOTATION = 'clarion.dev/ip-allocated-from-pool';
 
 /** The next record; `previous` itself where nothing is new. A condition keeps its time while its status is the same. */
 export function nextRecord(

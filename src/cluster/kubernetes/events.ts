@@ -42,7 +42,7 @@ const WAITING_LIMIT = 1000;
 const REMEMBERED = 1000;
 /** After so long it is news again, and an API server forgets an Event after an hour. */
 const SERIES_ENDS = seconds(6 * 60);
-/** How often the count of a series is written. */
+/** How often the counts of what was said again are written. */
 const SERIES_PERIOD = seconds(30);
 const RETRY: BackoffRange = { first: seconds(1), limit: seconds(30) };
 const ATTEMPTS = 8;
@@ -58,11 +58,10 @@ interface Series {
   count: number;
   last: Milliseconds;
   lastAt: Date;
-  /** Whether it is in the queue, and what for. */
-  waits: 'create' | 'count' | undefined;
+  /** In the queue. */
+  waits: boolean;
   /** It is there; else it has to be made first. */
   created: boolean;
-  countWritten: Milliseconds;
 }
 
 export class Events {
@@ -78,6 +77,8 @@ export class Events {
   #failing = false;
   #numbers = 0;
   #retry: Timer | undefined;
+  readonly #repeated = new Set<Series>();
+  #repeatedTimer: Timer | undefined;
   #stopped = false;
 
   constructor(deps: EventsDeps) {
@@ -101,7 +102,9 @@ export class Events {
       known.count++;
       known.last = now;
       known.lastAt = clock.wallTime();
-      if (known.waits === undefined && now - known.countWritten >= SERIES_PERIOD) this.#enqueue(known, 'count');
+      this.#repeated.add(known);
+      if (!this.#stopped)
+        this.#repeatedTimer ??= clock.startTimer('events said again', SERIES_PERIOD, () => this.#sendRepeated());
       return;
     }
     const bucket = this.#buckets.get(about) ?? new TokenBucket(ONE_OBJECT, now);
@@ -112,13 +115,14 @@ export class Events {
     }
     const series = this.#begin(event, now);
     remember(this.#series, key, series);
-    this.#enqueue(series, 'create');
+    this.#enqueue(series);
   }
 
   /** What waits is lost: it says nothing that a condition does not say. */
   stop(): void {
     this.#stopped = true;
     this.#retry?.stop();
+    this.#repeatedTimer?.stop();
     this.#queue.length = 0;
   }
 
@@ -158,15 +162,20 @@ export class Events {
       count: 1,
       last: now,
       lastAt: time,
-      waits: undefined,
+      waits: false,
       created: false,
-      countWritten: now,
     };
   }
 
-  #enqueue(series: Series, what: 'create' | 'count'): void {
-    if (this.#stopped) return;
-    series.waits = what;
+  #sendRepeated(): void {
+    this.#repeatedTimer = undefined;
+    for (const series of this.#repeated) this.#enqueue(series);
+    this.#repeated.clear();
+  }
+
+  #enqueue(series: Series): void {
+    if (this.#stopped || series.waits) return;
+    series.waits = true;
     this.#queue.push(series);
     if (!this.#sending && this.#retry === undefined) void this.#send();
   }
@@ -180,7 +189,7 @@ export class Events {
         this.#attempts = 0;
         if (wait !== undefined) this.#dropped++;
         this.#queue.shift();
-        series.waits = undefined;
+        series.waits = false;
         continue;
       }
       if (this.#stopped) break;
@@ -196,13 +205,12 @@ export class Events {
 
   /** Undefined: that is done with. Else to be tried again, no earlier than after that time. */
   async #sendOne(series: Series): Promise<Milliseconds | undefined> {
-    const { client, clock, logger } = this.#deps;
+    const { client, logger } = this.#deps;
     const { namespace, name, body, count, lastAt } = series;
     const folder = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
     const state = { count, lastObservedTime: microTime(lastAt) };
     // A series is of two at least.
     const repeated = count > 1 ? { series: state } : {};
-    series.countWritten = clock.now();
     const answer = series.created
       ? await client.request({
           method: 'PATCH',

@@ -6,7 +6,11 @@ import { fieldsOf } from './api-answer.ts';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
 import { outcomeOf, SERVER_TIMEOUT } from './write-outcome.ts';
 
-/** All of them at once hide the latency of an API server; more gain nothing there and delay what else it does. */
+/**
+ * Enough to hide the latency of an API server whose disk takes 10 ms, and no more: with kube-apiserver 1.34 on two cores, 2,000 patches
+ * took 8.1 s one at a time, 7.3 s by 4, 5.1 to 8.0 s by 16, 6.4 s by 32, 9.6 s by 64 (p99 then 1 s): the server is what limits, and
+ * whoever comes behind a crowd waits for it.
+ */
 export const STATUS_WRITES_AT_ONCE = 16;
 
 /** For an answer that the server gives at its own timeout. */
@@ -26,6 +30,10 @@ export interface ServiceStatusDeps {
  * Addresses, pool and conditions in one strategic merge patch of services/status, with no more in it than what differs, and with the
  * version of the Service that the decision was made on: whatever happened to the Service since, 409 and nothing else.
  * `conditions` merge by type there, so those of others are not touched, and metadata may be patched as well.
+ *
+ * Not by server-side apply, which does the same and takes longer (p50 of 1,000: 3.99 instead of 3.65 ms at the first write of a Service,
+ * 5.32 instead of 4.57 ms at the second), needs `force` against whoever wrote a field before us, as MetalLB has, and has to
+ * repeat all that we ever said or lose it.
  *
  * Standards: Kubernetes API conventions; core/v1 ServiceStatus (`ingress` is atomic, `conditions` a map by type).
  */
