@@ -169,6 +169,7 @@ describe('a controller', () => {
     fake.store.remove('services', 'shop', 'web');
     fake.store.put('services', service('web'));
     await has('web', '10.200');
+    expect(writesOf('web')).toBe(2);
   });
 
   it('takes its conditions from a Service that is no LoadBalancer any more, with one write', async () => {

@@ -50,7 +50,7 @@ const conflict = ({ resource, name }: FakeRequest): FakeAnswer =>
 function create(store: FakeStore, request: FakeRequest): FakeAnswer {
   const body = request.body as Body;
   const { generateName } = metadataOf(body);
-  const name = metadataOf(body)['name'] ?? `${String(generateName)}${store.version}`;
+  const name = (metadataOf(body)['name'] as string | undefined) ?? `${String(generateName)}${store.version}`;
   const { namespace, resource } = request;
   if (
     namespace !== undefined &&
@@ -58,8 +58,8 @@ function create(store: FakeStore, request: FakeRequest): FakeAnswer {
     metadataOf(body)['namespace'] !== namespace
   )
     return refusal(400, 'BadRequest', 'the namespace of the object does not match the namespace of the request');
-  if (store.get(resource, namespace, String(name)) !== undefined)
-    return refusal(409, 'AlreadyExists', `${resource} "${String(name)}" already exists`);
+  if (store.get(resource, namespace, name) !== undefined)
+    return refusal(409, 'AlreadyExists', `${resource} "${name}" already exists`);
   const metadata = { ...metadataOf(body), name, ...(namespace === undefined ? {} : { namespace }) };
   return { code: 201, body: store.put(resource, { ...body, metadata }) };
 }
