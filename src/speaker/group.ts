@@ -89,6 +89,10 @@ export class Group {
   send(node: string, payload: Uint8Array): void {
     this.#membership?.send(node, payload);
   }
+  /** See MembershipDriver. */
+  worked(): void {
+    this.#membership?.worked();
+  }
   setDigest(digest: Uint8Array): void {
     this.#membership?.setDigest(digest);
   }

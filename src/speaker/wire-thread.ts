@@ -260,6 +260,7 @@ export class Wire {
     }
     this.#applyDuties();
     logElection(this.#deps.logger, effects);
+    this.#group.worked();
   }
 
   #performOne(effect: OutwardElectionEffect): void {
