@@ -31,7 +31,7 @@ export interface FollowedDeps {
 export class Followed {
   readonly #deps: FollowedDeps;
   readonly #reflectors: Reflector[] = [];
-  readonly #waiting: ((trouble: string | undefined) => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #turn: Timer | undefined;
   #synced = false;
   #trouble: string | undefined;
@@ -50,13 +50,9 @@ export class Followed {
     return reflector;
   }
 
-  /** Resolves with nothing once every list was read; if `orTrouble`, with the first thing that is in the way. */
-  async synced(orTrouble = false): Promise<string | undefined> {
-    while (!this.#synced) {
-      const trouble = await new Promise<string | undefined>((resolve) => this.#waiting.push(resolve));
-      if (orTrouble && trouble !== undefined) return trouble;
-    }
-    return undefined;
+  /** Resolves once every list was read. */
+  synced(): Promise<void> {
+    return this.#synced ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   state(): ApiState {
@@ -105,6 +101,6 @@ export class Followed {
     }
     if (this.#trouble === undefined && before !== undefined)
       logger.info('the API server is followed again', { server, after: clock.now() - (this.#since ?? 0) });
-    for (const resolve of this.#waiting.splice(0)) resolve(this.#trouble);
+    if (this.#synced) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

@@ -1,5 +1,4 @@
 import type { Clock, Milliseconds } from '../../base/clock.ts';
-import { environmentError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { Random } from '../../base/random.ts';
@@ -46,8 +45,8 @@ export interface KubernetesOptions {
   readonly access: ApiAccess;
   /** Where Clarion's own ConfigMaps, Lease, Secrets and Pods are. */
   readonly namespace: string;
-  /** What is read, and whose reports. A `reader` is a command under the rights of its user. */
-  readonly role: 'controller' | 'speaker' | 'reader';
+  /** What is read, and whose reports. */
+  readonly role: 'controller' | 'speaker';
   /** Who it is of several, for Events: the name of the Pod. */
   readonly instance: string;
   readonly version: string;
@@ -67,13 +66,11 @@ const isListed = (kind: ObjectKind): kind is ListedKind => Object.hasOwn(PATHS, 
 /** The second is MetalLB's; in our namespace it is ours to read. */
 const CONFIG_NAMES = ['clarion', 'config'];
 
-/** For a command: resolves once everything was read, and rejects with a ClarionError at the first thing that is in the way. */
+/** Resolves once everything was read; while the API server cannot be read it does not. */
 export async function openKubernetes(options: KubernetesOptions): Promise<KubernetesCluster> {
   const cluster = new KubernetesCluster(options);
-  const trouble = await cluster.synced(true);
-  if (trouble === undefined) return cluster;
-  await cluster.close();
-  throw environmentError(`the cluster cannot be read: ${trouble}`);
+  await cluster.synced();
+  return cluster;
 }
 
 /** Begins to read at once. `list` is of use once `synced` has resolved, and `onChange` is told from then on. */
@@ -149,9 +146,9 @@ export class KubernetesCluster implements RunningCluster {
     this.membershipKey = membershipSecret(client, namespace);
   }
 
-  /** Resolves with nothing once there is something to see. `orTrouble`: or with the first thing that is in the way. */
-  synced(orTrouble = false): Promise<string | undefined> {
-    return this.#followed.synced(orTrouble);
+  /** Resolves once there is something to see; never while the API server cannot be read. */
+  synced(): Promise<void> {
+    return this.#followed.synced();
   }
 
   list(kind: ObjectKind): readonly ClusterObject[] {
@@ -233,8 +230,11 @@ export class KubernetesCluster implements RunningCluster {
     return this.#followed.viewAge();
   }
 
-  apiState(): ApiState & { readonly events: EventCounters } {
-    return { ...this.#followed.state(), events: this.#events.counters };
+  apiState(): ApiState & {
+    readonly events: EventCounters;
+    readonly reports: ReturnType<ReportPull['counts']> | undefined;
+  } {
+    return { ...this.#followed.state(), events: this.#events.counters, reports: this.#pull?.counts() };
   }
 
   async close(): Promise<void> {

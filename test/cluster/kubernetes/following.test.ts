@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ms, seconds, systemClock } from '../../../src/base/clock.ts';
 import type { LogFields, Logger } from '../../../src/base/logger.ts';
 import type { ApiState } from '../../../src/cluster/kubernetes/followed.ts';
-import { KubernetesCluster, openKubernetes } from '../../../src/cluster/kubernetes/kubernetes.ts';
+import { KubernetesCluster } from '../../../src/cluster/kubernetes/kubernetes.ts';
 import {
   accessTo,
   type Body,
@@ -43,7 +43,7 @@ const logger = (): Logger => {
       void log.push([level, message, fields]);
   return { debug: () => {}, info: at('info'), warn: at('warn'), error: at('error') };
 };
-const options = (role: 'controller' | 'speaker' | 'reader' = 'speaker') => ({
+const options = (role: 'controller' | 'speaker' = 'speaker') => ({
   access: server.access,
   namespace: 'clarion-system',
   role,
@@ -196,16 +196,6 @@ describe('a start while the API server is away', () => {
     await soon('it was told', () => told > 0);
     expect(cluster.apiState()).toMatchObject({ synced: true, viewAge: 0 });
     expect(log.at(-1)?.[1]).toBe('the API server is followed again');
-  });
-
-  test('a command fails at once, in words', async () => {
-    server.fault = ({ resource }) =>
-      resource === 'nodes'
-        ? { code: 403, body: statusBody(403, 'Forbidden', 'User "me" cannot list resource "nodes"') }
-        : 'pass';
-    await expect(openKubernetes(options('reader'))).rejects.toThrow(
-      /cannot be read: nodes: HTTP 403: User "me" cannot list resource "nodes"/,
-    );
   });
 });
 
