@@ -8,7 +8,6 @@ import {
   OBJECT_LIMIT,
   problemOf,
   splitDocuments,
-  tooLarge,
 } from './source.ts';
 import { type Located, type ReadScalar, shortened, TreeReader } from './tree.ts';
 
@@ -69,8 +68,12 @@ function objectsOfDocument(file: string, document: FileDocument): FoundObjects {
     return { line: line + document.line - 1, column: Math.max(1, col) };
   };
   const whole: ConfigText = { file, text, object: undefined, key: undefined, positionOf };
-  const outsize = tooLarge({ ...whole, positionOf: () => ({ line: document.line, column: 1 }) }, OBJECT_LIMIT);
-  if (outsize !== undefined) return { objects: [], problems: [outsize] };
+  if (text.length > OBJECT_LIMIT) {
+    const size = (text.length / 1024 / 1024).toFixed(1);
+    const said = `this has ${size} MiB, more than any configuration of MetalLB\nLeave out kinds that are none: its ServiceL2Status and ServiceBGPStatus, Services, Events.`;
+    const start = { ...whole, positionOf: () => ({ line: document.line, column: 1 }) };
+    return { objects: [], problems: [problemOf('too-large', start, 0, said)] };
+  }
   const parsed = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const broken = parsed.errors[0];
   if (broken !== undefined) {

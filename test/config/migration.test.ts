@@ -319,6 +319,13 @@ describe('whatever is migrated', () => {
     expect(done).toBeGreaterThan(10);
   });
 
+  it('is not a dump of everything', () => {
+    const status = resource('ServiceL2Status', 's', `x: ${'y'.repeat(7 * 1024 * 1024)}`);
+    const { problems } = migrated(all(pool(), status));
+    expect(problems).toMatchObject([{ code: 'too-large', line: 5, column: 1 }]);
+    expect(problems[0]!.message).toContain('ServiceL2Status');
+  });
+
   it('never throws, whatever the bytes', () => {
     const piece = fc.oneof(
       fc.constantFrom(

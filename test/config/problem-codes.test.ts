@@ -23,7 +23,9 @@ describe('docs/problem-codes.md', () => {
 
 describe('the registry', () => {
   it('has no code that nobody reports', () => {
-    const folders = ['../../src/config/', '../../src/commands/', '../../src/controller/'].map((path) => new URL(path, import.meta.url));
+    const folders = ['../../src/config/', '../../src/commands/', '../../src/controller/'].map(
+      (path) => new URL(path, import.meta.url),
+    );
     const source = folders
       .flatMap((folder) => readdirSync(folder).map((name) => new URL(name, folder)))
       .filter((file) => file.pathname.endsWith('.ts') && !file.pathname.endsWith('problem-codes.ts'))

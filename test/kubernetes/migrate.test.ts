@@ -57,7 +57,9 @@ describe.skipIf(!kubernetes.available)(`MetalLB's objects in a real API server${
       child.stdin?.end(input);
     });
 
-  it('what kubectl get -o yaml prints becomes a ConfigMap that the API server takes, and that is judged good', async () => {
+  it('what kubectl get -o yaml prints becomes a ConfigMap that the API server takes, and that is judged good', {
+    timeout: 60_000,
+  }, async () => {
     await kubectl(
       ['apply', '-f', '-'],
       all(
