@@ -99,7 +99,7 @@ function liesInSpec({ parts }: Place, at: number): boolean {
   return owner === 'spec';
 }
 
-export function elementOf(
+function elementOf(
   { text }: FoundObject,
   section: ListSection,
   name: string | undefined,
