@@ -81,6 +81,7 @@ export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<v
   const place = await openPlace(roles, options, logger);
   const { cluster, socketPath } = place;
   const parts: Parts = { stops: [() => cluster.close()], healthy: [], ready: [place.ready], metrics: new Metrics() };
+  if (place.apiState !== undefined) parts.metrics.api(place.apiState);
   const ended = untilSignal();
   try {
     const status = statusServer(place, options, parts, logger);

@@ -42,15 +42,20 @@ function membership(node: string, { members }: ClusterStatus, style: Style): str
   return words.map(({ status, seenBy }) => `${paint(status)} (say ${shortList(seenBy)})`).join(', ');
 }
 
-function remark({ answers, error, configured, draining, leaving }: NodeSummary): string {
+function remark({ answers, error, configured, draining, leaving, namesakes }: NodeSummary): string {
   const remarks = [
     ...(answers ? [] : [error ?? 'no answer']),
     ...(configured === false ? ['no configuration yet'] : []),
     ...(draining === true ? ['draining'] : []),
     ...(leaving === true ? ['leaving'] : []),
+    ...(namesakes === undefined ? [] : [namesakeText(namesakes)]),
   ];
   return remarks.join(', ');
 }
+
+/** The one that came later is silent, so this is the one to end. */
+const namesakeText = (at: readonly string[]): string =>
+  `two speakers claim this name${at.length === 0 ? '' : `, one at ${shortList(at)}`}: start one with another --node`;
 
 function addressesText({ addresses }: ClusterStatus, style: Style): string {
   if (addresses.length === 0) return 'No Service has an address.\n';

@@ -46,6 +46,8 @@ export interface NodeSummary {
   /** As long as one of the speakers sees it so. */
   readonly draining?: boolean | undefined;
   readonly leaving?: boolean | undefined;
+  /** Another process claims the name, too: where it is, as far as somebody knows. */
+  readonly namesakes?: readonly string[] | undefined;
   /** How many addresses it holds, by its own word; by that of the others where it does not answer. */
   readonly holds: number;
 }
@@ -105,11 +107,27 @@ function nodesOf(answers: readonly Answer[], addresses: readonly ClusterAddress[
   for (const { holder } of addresses) if (holder !== undefined) holds.set(holder, (holds.get(holder) ?? 0) + 1);
   const views = answers.flatMap((answer) => (answer.ok ? (answer.report.speaker?.nodes ?? []) : []));
   const summaries = new Map<string, NodeSummary>();
-  const put = (node: string, more: Omit<NodeSummary, 'node' | 'holds' | 'draining' | 'leaving'>): void => {
+  const speakers = answers.flatMap((answer) => (answer.ok && answer.report.speaker ? [answer.report] : []));
+  const namesakesOf = (node: string): readonly string[] | undefined => {
+    const told = speakers.flatMap(({ speaker }) => speaker?.namesakes ?? []).filter((one) => one.node === node);
+    const taken = speakers.some((one) => one.node === node && one.speaker?.nameTaken === true);
+    return told.length > 0 || taken ? [...new Set(told.flatMap(({ addresses: at }) => at))].sort() : undefined;
+  };
+  const put = (
+    node: string,
+    more: Omit<NodeSummary, 'node' | 'holds' | 'draining' | 'leaving' | 'namesakes'>,
+  ): void => {
     const seen = views.filter((one) => one.node === node);
     const draining = seen.length === 0 ? undefined : seen.some((one) => one.draining);
     const leaving = seen.length === 0 ? undefined : seen.some((one) => one.leaving);
-    summaries.set(node, { node, ...more, draining, leaving, holds: holds.get(node) ?? 0 });
+    summaries.set(node, {
+      node,
+      ...more,
+      draining,
+      leaving,
+      namesakes: namesakesOf(node),
+      holds: holds.get(node) ?? 0,
+    });
   };
   for (const { node } of views) put(node, { answers: false, error: 'no socket: no speaker was started there' });
   for (const answer of answers)

@@ -9,6 +9,7 @@ import type { Layer2Counters } from '../layer2/driver.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import type { MembershipCounters } from '../membership/driver.ts';
 import type { MemberStatus } from '../membership/member.ts';
+import { type ApiFacts, registerApiMetrics } from './api-metrics.ts';
 import { registerSessionMetrics } from './session-metrics.ts';
 
 /** What the controller's part of the metrics is made of, as of its last pass. */
@@ -47,6 +48,11 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'clarion_' });
+  }
+
+  /** Of a process in a cluster. */
+  api(facts: () => ApiFacts): void {
+    registerApiMetrics(this.#registry, facts);
   }
 
   controller(facts: () => ControllerFacts | undefined): void {

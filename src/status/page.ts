@@ -89,7 +89,11 @@ export function statusBody({ time }: StatusReport, status: ClusterStatus): strin
           .map(({ status: word }) => word)
           .join(', ') || '-',
         String(one.holds),
-        [...(one.draining === true ? ['draining'] : []), ...(one.leaving === true ? ['leaving'] : [])].join(', '),
+        [
+          ...(one.draining === true ? ['draining'] : []),
+          ...(one.leaving === true ? ['leaving'] : []),
+          ...(one.namesakes === undefined ? [] : [`two speakers claim this name: ${one.namesakes.join(', ')}`]),
+        ].join(', '),
       ]),
     ),
     table(

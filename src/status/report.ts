@@ -64,6 +64,10 @@ export interface SpeakerStatus {
   /** With every peer of the configuration that selects this node, sorted by name. Absent where none does. */
   readonly sessions?: readonly SessionStatus[] | undefined;
   readonly bfd?: readonly BfdStatus[] | undefined;
+  /** Another speaker that came first has this node's name: this one holds and reports nothing. */
+  readonly nameTaken?: true | undefined;
+  /** Nodes whose name two speakers have, with the addresses of the one that came later. */
+  readonly namesakes?: readonly { readonly node: string; readonly addresses: readonly string[] }[] | undefined;
   /** Names of the links of this node, loopback left out. */
   readonly interfaces?: readonly string[] | undefined;
 }
@@ -151,6 +155,10 @@ export interface SpeakerView {
   readonly sessions?: readonly SessionReport[] | undefined;
   readonly bfd?: readonly BfdSessionReport[] | undefined;
   readonly interfaces?: readonly { readonly name: string; readonly loopback: boolean }[] | undefined;
+  readonly nameTaken?: boolean | undefined;
+  readonly namesakes?:
+    | readonly { readonly node: string; readonly addresses: readonly TransportAddress[] }[]
+    | undefined;
   /** Whom this node told of the address by BGP; undefined: it is not to. */
   readonly told?: ((address: IpAddress) => Told | undefined) | undefined;
 }
@@ -202,7 +210,19 @@ function controllerStatus(facts: ControllerFacts | 'standby'): ControllerStatus 
 }
 
 function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): SpeakerStatus {
-  const { configured, nodes, verdicts, wire, members, sessions = [], bfd = [], interfaces, told } = view;
+  const {
+    configured,
+    nodes,
+    verdicts,
+    wire,
+    members,
+    sessions = [],
+    bfd = [],
+    interfaces,
+    told,
+    nameTaken,
+    namesakes = [],
+  } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, service, holder } = query;
   const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
@@ -222,6 +242,11 @@ function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): Spe
     members: members?.map(memberReport),
     sessions: sessions.length === 0 ? undefined : sessions.map(sessionStatus),
     bfd: bfd.length === 0 ? undefined : bfd.map(bfdStatus),
+    nameTaken: nameTaken === true ? true : undefined,
+    namesakes:
+      namesakes.length === 0
+        ? undefined
+        : namesakes.map((one) => ({ node: one.node, addresses: one.addresses.map(transportText) })),
     interfaces: interfaces?.filter(({ loopback }) => !loopback).map(({ name }) => name),
   };
 }

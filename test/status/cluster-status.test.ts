@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { statusText } from '../../src/commands/status-text.ts';
 import { clusterStatus } from '../../src/status/cluster-status.ts';
-import { answer, held, member, reportOf, silent, verdict } from './scene.ts';
+import { plainStyle } from '../../src/terminal/table.ts';
+import { answer, held, ip, member, reportOf, silent, verdict } from './scene.ts';
 
 const one = (node: string, ...wire: ReturnType<typeof held>[]) =>
   answer(reportOf({ node, speaker: { verdicts: [verdict('192.0.2.1')], wire } }));
@@ -82,4 +84,17 @@ test('members: the same word of several is one entry, another word another', () 
     ['node-b', 'dead', ['node-c']],
     ['node-c', 'alive', ['node-a', 'node-b']],
   ]);
+});
+
+test('a name that two speakers claim is said, by whoever knows it', () => {
+  const namesakes = [{ node: 'node-b', addresses: [{ address: ip('192.0.2.13'), port: 7946 }] }];
+  const told = clusterStatus([answer(reportOf({ node: 'node-a', speaker: { namesakes } })), silent('node-b')]);
+  expect(told.nodes.map(({ node, namesakes: others }) => [node, others])).toEqual([
+    ['node-a', undefined],
+    ['node-b', ['192.0.2.13:7946']],
+    ['node-c', undefined],
+  ]);
+  expect(statusText(told, plainStyle)).toContain('two speakers claim this name, one at 192.0.2.13:7946');
+  const later = clusterStatus([answer(reportOf({ node: 'node-c', speaker: { nameTaken: true } }))]);
+  expect(later.nodes.find(({ node }) => node === 'node-c')?.namesakes).toEqual([]);
 });

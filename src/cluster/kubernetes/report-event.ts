@@ -24,16 +24,26 @@ export function encodeReport(told: SpeakerReport | undefined, latest: SpeakerRep
 
 function changeOf(told: SpeakerReport, { addresses, ...head }: SpeakerReport): Change | undefined {
   const { addresses: before, ...headBefore } = told;
-  const known = byAddress(before);
-  const set: Said[] = [];
-  for (const [address, said] of byAddress(addresses)) {
-    const was = known.get(address);
-    known.delete(address);
-    if (was === undefined || !sameWords(was, said)) set.push(...said);
-  }
-  const remove = [...known.keys()];
-  if (set.length + remove.length > 0 || !sameHead(headBefore, head)) return { ...head, set, remove };
-  return undefined;
+  const concerned = new Set(differing(before, addresses));
+  if (concerned.size === 0) return sameHead(headBefore, head) ? undefined : { ...head, set: [], remove: [] };
+  const set = addresses.filter(({ address }) => concerned.has(address));
+  for (const { address } of set) concerned.delete(address);
+  return { ...head, set, remove: [...concerned] };
+}
+
+/** Addresses of which other words are said than before. Of ten thousand in the order of before all but a few are passed over at once. */
+function differing(before: readonly Said[], now: readonly Said[]): readonly string[] {
+  const shorter = Math.min(before.length, now.length);
+  let start = 0;
+  while (start < shorter && sameWord(before[start]!, now[start]!)) start++;
+  let end = 0;
+  while (end < shorter - start && sameWord(before[before.length - 1 - end]!, now[now.length - 1 - end]!)) end++;
+  const was = byAddress(before.slice(start, before.length - end));
+  const is = byAddress(now.slice(start, now.length - end));
+  return [...new Set([...was.keys(), ...is.keys()])].filter((address) => {
+    const [a, b] = [was.get(address), is.get(address)];
+    return a === undefined || b === undefined || !sameWords(a, b);
+  });
 }
 
 function byAddress(addresses: readonly Said[]): Map<string, readonly Said[]> {
@@ -46,9 +56,11 @@ function byAddress(addresses: readonly Said[]): Map<string, readonly Said[]> {
   return words;
 }
 
+const sameWord = (a: Said, b: Said): boolean =>
+  a.address === b.address && a.state === b.state && a.reason === b.reason && a.message === b.message;
+
 const sameWords = (a: readonly Said[], b: readonly Said[]): boolean =>
-  a.length === b.length &&
-  a.every((one, i) => one.state === b[i]!.state && one.reason === b[i]!.reason && one.message === b[i]!.message);
+  a.length === b.length && a.every((one, i) => sameWord(one, b[i]!));
 
 /** The time alone is no news. */
 const sameHead = (a: Head, b: Head): boolean =>
