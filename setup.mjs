@@ -16,14 +16,14 @@ const programs = {
   demo: { ip: 'iproute2', nft: 'nftables', ping: 'iputils-ping', unshare: 'util-linux' },
   test: { arping: 'iputils-arping', rdisc6: 'ndisc6' },
 };
-/** Real routers to talk to. Where Debian does not give them to us, what needs them is skipped, and says so. */
+/** Real routers to talk to, and what checks alert rules. Where Debian does not give them to us, what needs them is skipped, and says so. */
 const routers = {
   build: {},
   demo: { bird: 'bird2' },
-  test: { bird: 'bird2', '/usr/lib/frr/bgpd': 'frr', gobgpd: 'gobgpd' },
+  test: { bird: 'bird2', '/usr/lib/frr/bgpd': 'frr', gobgpd: 'gobgpd', '/usr/bin/promtool': 'prometheus' },
 }[purpose];
 /** Whose services would otherwise run on this machine from now on, and take its port 179. */
-const routerServices = ['bird', 'frr', 'gobgpd'];
+const routerServices = ['bird', 'frr', 'gobgpd', 'prometheus'];
 const needed = {
   build: { ...programs.build },
   demo: { ...programs.build, ...programs.demo },
@@ -53,7 +53,10 @@ installRouters();
 installNpmPackages();
 await buildAddon();
 await bundle();
-if (purpose === 'test') await buildKubernetes((text) => say(`${text}; the tests that need it are skipped`));
+if (purpose === 'test') {
+  await buildKubernetes((text) => say(`${text}; the tests that need it are skipped`));
+  await buildHelm();
+}
 if (purpose === 'demo' && process.argv.includes('--kubernetes')) await buildKubernetes(fail);
 
 /** The packages of those programs that are not there. */
@@ -64,7 +67,9 @@ function missingOf(wanted, elsewhere = []) {
   return [...new Set(Object.entries(wanted).flatMap(([program, pkg]) => (present(program) ? [] : [pkg])))];
 }
 
-const installCommand = (packages) => `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+function installCommand(packages) {
+  return `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+}
 
 function aptInstall(packages) {
   const quiet = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
@@ -155,6 +160,18 @@ async function buildKubernetes(failed) {
     say(`  done in ${took}: ${folder}`);
   } catch (error) {
     failed(`there is no Kubernetes here: ${error.message}`);
+  }
+}
+
+/** For the tests of the chart only. */
+async function buildHelm() {
+  const { findHelm, buildHelm: build } = await import('./test/support/helm/build.mjs');
+  if (findHelm() !== undefined) return;
+  say('Building helm for the tests of the chart: once, about 2 minutes');
+  try {
+    say(`  done in ${timed(() => build())}`);
+  } catch (error) {
+    say(`there is no helm here: ${error.message}; the tests that need it are skipped`);
   }
 }
 

@@ -36,9 +36,9 @@ interface PodSpec {
   readonly hostIPC?: unknown;
 }
 
-export const kubectl: string | undefined = (await findKubernetesPrograms()).found.kubectl;
+const kubectl: string | undefined = (await findKubernetesPrograms()).found.kubectl;
 export const helm: string | undefined = findHelm();
-export const kubectlSkipNote =
+const kubectlSkipNote =
   kubectl === undefined ? ' (skipped: no kubectl here: node setup.mjs test builds it)' : '';
 export const helmSkipNote =
   helm === undefined ? ' (skipped: no helm here: node setup.mjs test builds it)' : kubectlSkipNote;
@@ -54,7 +54,7 @@ export function run(program: string | undefined, words: readonly string[], input
   return ran.stdout;
 }
 
-export const objectsOf = (text: string): KubernetesObject[] =>
+const objectsOf = (text: string): KubernetesObject[] =>
   parseAllDocuments(text)
     .map((document): unknown => document.toJS())
     .filter((object): object is KubernetesObject => object !== null);
