@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ms, seconds } from '../../src/base/clock.ts';
 import { type Capture, type Sighting, startCapture } from '../../src/lab/capture.ts';
+import { startConnections } from '../../src/lab/connections.ts';
 import type { Feed } from '../../src/lab/feed.ts';
 import { type HttpClient, startHttpClient } from '../../src/lab/http-client.ts';
 import { Lab } from '../../src/lab/lab.ts';
+import { pause } from '../../src/lab/logged-program.ts';
 import { type NeighbourEvent, watchNeighbours } from '../../src/lab/neighbours.ts';
 import { startPing } from '../../src/lab/ping.ts';
 import { lanMac, lanPlan } from '../../src/lab/plan.ts';
@@ -59,6 +61,21 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
       wire.seen.first(what, mark, seconds(5), (frame) => frame.what === what && frame.address === address);
     expect(await seen('probe', '2001:db8:2::12')).toMatchObject({ protocol: 'NDP', mac: lanMac(11) });
     expect(await seen('announcement', '192.0.2.11')).toMatchObject({ protocol: 'ARP', mac: lanMac(11) });
+  });
+
+  it('a new connection every 5 ms: those that fail are counted, and the longest time without one that does not', async () => {
+    const connections = await startConnections(lab, 'client', 'http://192.0.2.11/', ms(5));
+    await lab.nft('server', 'table inet cut { chain in { type filter hook input priority 0; tcp dport 80 drop; }; }');
+    await pause(ms(300));
+    await lab.nft('server', 'delete table inet cut');
+    await connections.answered();
+    // What was dropped is failed only when its time is over.
+    await pause(ms(1000));
+    const { made, failed, gap, answers } = await connections.stop();
+    expect(failed).toBeGreaterThan(20);
+    expect(gap).toBeGreaterThan(250);
+    expect(gap).toBeLessThan(1000);
+    expect(answers).toEqual({ 'hello from server, you are 192.0.2.100': made - failed });
   });
 
   it('no server: says so, within the limit', async () => {
