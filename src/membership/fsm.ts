@@ -121,7 +121,7 @@ export class Membership {
         return;
       case 'refused': {
         const peer = this.#desk.roster.at(event.to);
-        if (peer !== undefined) this.#suspicions.refused(peer);
+        if (peer !== undefined) this.#suspicions.beginBrief(peer);
         return;
       }
       case 'leave':

@@ -1,18 +1,21 @@
+import type { Milliseconds } from '../base/clock.ts';
 import type { Desk } from './desk.ts';
 import { isLive, type Peer } from './roster.ts';
-import { MOST_TOLD_DIRECTLY, PASSED_ON_TO, PIGGYBACKED } from './settings.ts';
+import { DEATH_IS_NEWS, MOST_TOLD_DIRECTLY, PASSED_ON_TO, PIGGYBACKED } from './settings.ts';
 import type { MemberUpdate, Message } from './wire/message.ts';
 
 /**
  * What all members should hear: deaths, departures and returns. It rides on probes and answers, each update O(log n) times,
  * the least told first. A death or a departure is also sent at once, since a failover waits for it: to all where they are
- * few, else to some, and whoever had not heard it passes it on.
+ * few, else to some, and whoever had not heard it passes it on. Confirmed it is only while it is news: told later, as after a
+ * partition, it would be of a time since which the member was heard elsewhere.
  *
  * Suspicions are not spread. Only the suspect can end one, so it alone is told (suspicion.ts); and at 5 % loss a thousand
  * nodes would talk of nothing else.
  */
 interface Rumour {
   readonly update: MemberUpdate;
+  readonly since: Milliseconds;
   told: number;
 }
 
@@ -26,7 +29,7 @@ export class Gossip {
   }
 
   add(update: MemberUpdate): void {
-    this.#rumours.set(update.node, { update, told: 0 });
+    this.#rumours.set(update.node, { update, since: this.#desk.now, told: 0 });
   }
 
   /** Besides: at once to those who wait for it. */
@@ -47,6 +50,10 @@ export class Gossip {
     const rumours = [...this.#rumours.values()].sort((a, b) => a.told - b.told).slice(0, PIGGYBACKED);
     const enough = 3 * Math.ceil(Math.log2(this.#desk.roster.memberCount + 2));
     for (const rumour of rumours) if (++rumour.told >= enough) this.#rumours.delete(rumour.update.node);
-    return [{ kind: 'updates', updates: rumours.map(({ update }) => update) }];
+    const isNews = ({ since }: Rumour): boolean => this.#desk.now - since <= DEATH_IS_NEWS;
+    const updates = rumours.map((rumour) =>
+      rumour.update.confirmed && !isNews(rumour) ? { ...rumour.update, confirmed: false } : rumour.update,
+    );
+    return [{ kind: 'updates', updates }];
   }
 }

@@ -11,9 +11,9 @@ import type { MemberUpdate } from './wire/message.ts';
 
 /**
  * What members say about third ones, and about us. Nobody becomes a member by hearsay: an instance that we do not know, or
- * know as dead, is greeted, and proves itself. Departures are believed. Deaths are believed unless we know better: a later
- * incarnation, or the member was heard here while it is said to have been silent; and one that only the sender noticed is
- * looked into, since a speaker that hears nothing calls everybody dead.
+ * know as dead, is greeted, and proves itself. Departures are believed. Deaths are believed unless we know better, by a later
+ * incarnation, or cannot know yet: it may just not have been the member's turn to speak to us. Then it is asked, for a moment. One
+ * that only the sender noticed is looked into for as long as one of our own, since a speaker that hears nothing calls everybody dead.
  */
 export class Hearsay {
   readonly #desk: Desk;
@@ -77,16 +77,19 @@ export class Hearsay {
   }
 
   #saidToBeDead(peer: Peer, update: MemberUpdate, from: Peer): void {
-    const { indirectTimeout, directTimeout, suspicion } = this.#desk.config.profile;
-    const silence = this.#desk.now - peer.heardAt;
-    if (update.confirmed && silence > suspicion + indirectTimeout - directTimeout) {
+    const { now, roster, config } = this.#desk;
+    const { period, directTimeout } = config.profile;
+    // Each probes the other once in a rotation.
+    const longest = period * roster.memberCount + directTimeout / 2;
+    if (update.confirmed && now - peer.heardAt > longest) {
       this.#believe(peer, update, from);
       return;
     }
     if (this.#suspicions.has(peer)) return;
     this.#probing.ping(peer, placesOf(peer));
     if (peer.path !== undefined) this.#desk.emit({ kind: 'knock', to: peer.path });
-    this.#suspicions.begin(peer, NO_PROBE, CONFIRMATIONS);
+    if (update.confirmed) this.#suspicions.beginBrief(peer);
+    else this.#suspicions.begin(peer, NO_PROBE, CONFIRMATIONS);
   }
 
   #believe(peer: Peer, update: MemberUpdate, from: Peer): void {

@@ -46,6 +46,8 @@ export const MOST_TOLD_DIRECTLY = 128;
 export const PASSED_ON_TO = 6;
 /** In one probe or answer. */
 export const PIGGYBACKED = 6;
+/** A death is told as a confirmed one for so long: later whoever hears of it finds out by itself. */
+export const DEATH_IS_NEWS = ms(300);
 
 /** A greeting that is not answered is repeated after these, and then whenever the turn of the absent comes. */
 export const GREETING_REPEATS: readonly Milliseconds[] = [ms(50), ms(100), ms(200), ms(400)];

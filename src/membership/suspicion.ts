@@ -16,8 +16,8 @@ interface Suspicion {
   /** The probe that led to it, so that helpers who answer late still count. */
   readonly sequence: number;
   confirmations: number;
-  /** The kernel there says that nobody listens. */
-  refused: boolean;
+  /** The kernel there says that nobody listens, or others say that it is dead. */
+  brief: boolean;
   tells: number;
 }
 
@@ -42,7 +42,7 @@ export class Suspicions {
 
   begin(peer: Peer, sequence: number, confirmations: number): void {
     if (this.#running.has(peer) || !isLive(peer)) return;
-    const suspicion = { began: this.#desk.now, sequence, confirmations, refused: false, tells: 0 };
+    const suspicion = { began: this.#desk.now, sequence, confirmations, brief: false, tells: 0 };
     this.#running.set(peer, suspicion);
     this.#desk.change(peer, { status: 'suspect' });
     this.#desk.emit({ kind: 'notice', notice: { kind: 'suspicion-began', node: peer.node } });
@@ -64,12 +64,15 @@ export class Suspicions {
     for (const [peer, suspicion] of this.#running) if (suspicion.sequence === sequence) this.cancel(peer);
   }
 
-  /** It can be over in a third of the time: a process that is gone says nothing, and a firewall that refuses lets nothing through. */
-  refused(peer: Peer): void {
+  /**
+   * It can be over in a third of the time: who lives is told twice meanwhile. A process that is gone says nothing, and a
+   * firewall that refuses lets nothing through.
+   */
+  beginBrief(peer: Peer): void {
     this.begin(peer, NO_PROBE, 0);
     const suspicion = this.#running.get(peer);
-    if (suspicion === undefined || suspicion.refused) return;
-    suspicion.refused = true;
+    if (suspicion === undefined || suspicion.brief) return;
+    suspicion.brief = true;
     this.#arm(peer, suspicion);
   }
 
@@ -99,8 +102,10 @@ export class Suspicions {
   expire(peer: Peer): void {
     const suspicion = this.#running.get(peer);
     if (suspicion === undefined) return;
-    const { roster } = this.#desk;
-    const confirmed = roster.memberCount + 1 < FEWEST_TO_CONFIRM || suspicion.confirmations > 0 || suspicion.refused;
+    const { roster, deaf } = this.#desk;
+    const few = roster.memberCount + 1 < FEWEST_TO_CONFIRM;
+    // Who hears nobody calls everybody dead, and it is not them.
+    const confirmed = !deaf && (few || suspicion.confirmations > 0 || suspicion.brief);
     this.bury(peer, 'dead');
     for (const update of this.#desk.updateOf(peer, confirmed)) this.#gossip.spread(update);
   }
@@ -118,8 +123,8 @@ export class Suspicions {
   }
 
   /** Lifeguard's formula: the first confirmation takes most away. */
-  #lengthFactor({ confirmations, refused }: Suspicion): number {
-    if (refused) return 1 / 3;
+  #lengthFactor({ confirmations, brief }: Suspicion): number {
+    if (brief) return 1 / 3;
     if (this.#desk.roster.memberCount + 1 < FEWEST_TO_CONFIRM) return 1;
     const shrunk = Math.log(Math.min(confirmations, CONFIRMATIONS) + 1) / Math.log(CONFIRMATIONS + 1);
     return HIGH_SUSPICION - (HIGH_SUSPICION - 1) * shrunk;

@@ -109,9 +109,10 @@ const silentHelpers =
 
 describe('what others say of a third one', () => {
   test('a death that others confirmed is believed, and passed on no more among few', () => {
-    const rig = new Rig(3);
-    rig.run(400, answering(rig, 'a', 'b', 'c'));
-    rig.run(250, answering(rig, 'b', 'c'));
+    const rig = new Rig(2);
+    rig.run(400, answering(rig, 'a', 'b'));
+    rig.run(230, answering(rig, 'b'));
+    expect(rig.statusOf('a')).not.toBe('dead');
     const effects = rig.hear('b', told('a', 'dead'));
     expect(rig.statusOf('a')).toBe('dead');
     expect(sentMessages(effects, 'updates')).toEqual([]);
@@ -126,6 +127,34 @@ describe('what others say of a third one', () => {
     expect(sentMessages(effects, 'ping')).toHaveLength(1);
     rig.hear('a', { kind: 'ack', sequence: sentMessages(effects, 'ping')[0]!.sequence, state: QUIET });
     expect(rig.statusOf('a')).toBe('alive');
+  });
+
+  test('nor is one that was confirmed by others believed before it was its turn to speak: it is asked for a moment', () => {
+    const rig = new Rig(5);
+    rig.run(600, answering(rig, 'a', 'b', 'c', 'd', 'e'));
+    rig.run(300, answering(rig, 'b', 'c', 'd', 'e'));
+    const believed = rig.statusOf('a');
+    rig.hear('b', told('a', 'dead'));
+    expect([believed, rig.statusOf('a')]).toEqual([believed, 'suspect']);
+    rig.run(51, answering(rig, 'b', 'c', 'd', 'e'));
+    expect(rig.statusOf('a')).toBe('dead');
+  });
+
+  test('a death is told as a confirmed one at once and for 0.3 s, then as one to be looked into', () => {
+    const rig = new Rig(3);
+    rig.run(400, answering(rig, 'a', 'b', 'c'));
+    const said: boolean[] = [];
+    let fell = 0;
+    for (let time = 0; time < 1500; time += 10) {
+      rig.effects = [];
+      rig.run(10, answering(rig, 'b', 'c'));
+      if (fell === 0 && rig.statusOf('a') === 'dead') fell = time;
+      if (fell === 0) continue;
+      for (const { updates } of sentMessages(rig.effects, 'updates'))
+        for (const { status, confirmed } of updates) if (status === 'dead') said.push(confirmed === time - fell <= 310);
+    }
+    expect(said.length).toBeGreaterThan(4);
+    expect(said).not.toContain(false);
   });
 
   test('one that only its sender noticed is looked into', () => {

@@ -139,6 +139,9 @@ export class Stickiness {
       case 'hand-over':
       case 'yielded':
         return others || this.#hadIt(text, node) || this.#anyFault() ? undefined : 'nobody else had it';
+      case 'refused':
+        // Whatever ended it: that another machine answers for the address goes with it to whoever takes it.
+        return undefined;
       case 'conflict':
       case 'stopped':
       case 'strengthened':
