@@ -104,47 +104,51 @@ async function fill(client: ApiClient): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-const service = (name: string, i: number) => ({
-  metadata: {
-    name,
-    labels: {
-      app: name,
-      team: `team-${i % 40}`,
-      'app.kubernetes.io/managed-by': 'Helm',
-      'app.kubernetes.io/instance': name,
+function service(name: string, i: number): unknown {
+  return {
+    metadata: {
+      name,
+      labels: {
+        app: name,
+        team: `team-${i % 40}`,
+        'app.kubernetes.io/managed-by': 'Helm',
+        'app.kubernetes.io/instance': name,
+      },
+      annotations: { 'meta.helm.sh/release-name': name, 'meta.helm.sh/release-namespace': 'shop' },
     },
-    annotations: { 'meta.helm.sh/release-name': name, 'meta.helm.sh/release-namespace': 'shop' },
-  },
-  spec: {
-    type: 'LoadBalancer',
-    allocateLoadBalancerNodePorts: false,
-    ports: [
-      { name: 'http', port: 80, targetPort: 8080 },
-      { name: 'https', port: 443, targetPort: 8443 },
-    ],
-    selector: { app: name },
-  },
-});
+    spec: {
+      type: 'LoadBalancer',
+      allocateLoadBalancerNodePorts: false,
+      ports: [
+        { name: 'http', port: 80, targetPort: 8080 },
+        { name: 'https', port: 443, targetPort: 8443 },
+      ],
+      selector: { app: name },
+    },
+  };
+}
 
-const slice = (name: string, i: number) => ({
-  metadata: {
-    name: `${name}-abcde`,
-    labels: {
-      'kubernetes.io/service-name': name,
-      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+function slice(name: string, i: number): unknown {
+  return {
+    metadata: {
+      name: `${name}-abcde`,
+      labels: {
+        'kubernetes.io/service-name': name,
+        'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+      },
     },
-  },
-  addressType: 'IPv4',
-  ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-  endpoints: [0, 1, 2].map((pod) => ({
-    addresses: [`10.244.${pod}.${(i % 250) + 1}`],
-    conditions: { ready: true, serving: true, terminating: false },
-    nodeName: `worker-node-${(i + pod) % NODES}.example.org`,
-    targetRef: {
-      kind: 'Pod',
-      namespace: 'shop',
-      name: `${name}-7d9f8b6c5d-${pod}abcd`,
-      uid: `00000000-0000-4000-8000-${String(i * 3 + pod).padStart(12, '0')}`,
-    },
-  })),
-});
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    endpoints: [0, 1, 2].map((pod) => ({
+      addresses: [`10.244.${pod}.${(i % 250) + 1}`],
+      conditions: { ready: true, serving: true, terminating: false },
+      nodeName: `worker-node-${(i + pod) % NODES}.example.org`,
+      targetRef: {
+        kind: 'Pod',
+        namespace: 'shop',
+        name: `${name}-7d9f8b6c5d-${pod}abcd`,
+        uid: `00000000-0000-4000-8000-${String(i * 3 + pod).padStart(12, '0')}`,
+      },
+    })),
+  };
+}
