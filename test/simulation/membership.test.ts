@@ -14,7 +14,7 @@ describe('detection, at 5 % loss', () => {
     ['3 nodes', { count: 3 }, 300, 300, 425, 440],
     ['3 nodes, fast', { count: 3, profile: FAST_PROFILE }, 300, 125, 170, 180],
     ['100 nodes', { count: 100 }, 12, 380, 800, 1100],
-  ] as const)('%s', (_title, options, trials, p50, p99, most) => {
+  ] as const)('%s', { timeout: 120_000 }, (_title, options, trials, p50, p99, most) => {
     const times = range(trials).map((seed) => detection({ ...options, ...LOSS, seed }).first);
     expect(quantile(times, 0.5)).toBeLessThan(p50);
     expect(quantile(times, 0.99)).toBeLessThan(p99);
