@@ -206,6 +206,7 @@ function startController(
       loadBalancerClass,
       ignoreExcludeLb,
       takeInventory,
+      alone: !roles.speaker,
       mayWrite: () => lease?.valid() ?? true,
     });
   };

@@ -42,6 +42,8 @@ export interface ControllerDeps {
   readonly ignoreExcludeLb: boolean;
   /** Shared with whoever else looks at the same cluster in this process. */
   readonly takeInventory?: InventoryTaker | undefined;
+  /** There is no speaker in this process, for which a pass would wait. */
+  readonly alone?: boolean | undefined;
   /** Whether this controller still is the active one, asked before each write of a status; absent where it is the only one. */
   readonly mayWrite?: (() => boolean) | undefined;
 }
@@ -89,7 +91,7 @@ export class Controller {
       (thrown) => {
         logger.error('a bug: the controller could not finish a pass', { err: thrown });
       },
-      BREATH,
+      deps.alone === true ? undefined : BREATH,
     );
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
