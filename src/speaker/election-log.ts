@@ -3,7 +3,7 @@ import type { Logger } from '../base/logger.ts';
 import type { OutwardElectionEffect } from '../election/driver.ts';
 import type { AddressState } from '../election/events.ts';
 
-export interface HolderChange {
+interface HolderChange {
   readonly before: AddressState | undefined;
   readonly after: AddressState;
 }
