@@ -38,8 +38,7 @@ interface PodSpec {
 
 const kubectl: string | undefined = (await findKubernetesPrograms()).found.kubectl;
 export const helm: string | undefined = findHelm();
-const kubectlSkipNote =
-  kubectl === undefined ? ' (skipped: no kubectl here: node setup.mjs test builds it)' : '';
+const kubectlSkipNote = kubectl === undefined ? ' (skipped: no kubectl here: node setup.mjs test builds it)' : '';
 export const helmSkipNote =
   helm === undefined ? ' (skipped: no helm here: node setup.mjs test builds it)' : kubectlSkipNote;
 
