@@ -32,6 +32,6 @@ export function elementFinder(source: ConfigSource): (section: ListSection, name
 
 function nameOf(item: YAMLMap, prefix: string | undefined, index: number): string | undefined {
   const name = item.get('name', true);
-  if (isScalar(name) && name.value !== null) return String(name.value);
+  if (isScalar(name) && typeof name.value === 'string') return name.value;
   return prefix === undefined ? undefined : `${prefix}-${index + 1}`;
 }

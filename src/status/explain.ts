@@ -283,7 +283,7 @@ function nextSteps(
       );
   }
   if (outcome !== 'not-ours' && !controllers.some(({ state }) => state === 'active'))
-    steps.add('No controller answers: nothing is assigned or written until one runs. Look at its Pod or process.');
+    steps.add('No controller answers: nothing is assigned or written until one runs. Look at its Pod, or its log.');
   return [...steps];
 }
 
