@@ -9,8 +9,13 @@ import { startTool } from './tool-process.ts';
  */
 export interface ConnectionsResult {
   readonly made: number;
-  /** Without a whole answer in time (`PATIENCE`), or refused, or reset. */
+  /** Refused, or without a whole answer in time (`PATIENCE`). */
   readonly failed: number;
+  /**
+   * Made, and reset before they had their answer: such a one was open when the address went to another node, whose kube-proxy
+   * does not know it.
+   */
+  readonly reset: number;
   /** The longest time from the start of one that was answered to the start of the next that was, milliseconds. */
   readonly gap: number;
   /** What was answered, and how often. */
@@ -53,17 +58,18 @@ export async function startConnections(lab: Lab, host: string, url: string, ever
 export function runConnections([url = '', every = '5']: readonly string[], emit: (line: object) => void): void {
   const answeredAt: number[] = [];
   const answers: Record<string, number> = {};
-  const counts = { made: 0, failed: 0, open: 0, inRow: 0 };
+  const counts = { made: 0, failed: 0, reset: 0, open: 0, inRow: 0 };
   let waitsSince: number | undefined;
   let stopping = false;
   let timer: Timer;
 
-  const finish = (started: number, text: string | undefined): void => {
+  const finish = (started: number, outcome: 'failed' | 'reset' | { readonly text: string }): void => {
     counts.open--;
-    if (text === undefined) {
-      counts.failed++;
+    if (typeof outcome === 'string') {
+      counts[outcome]++;
       counts.inRow = 0;
     } else {
+      const { text } = outcome;
       answeredAt.push(started);
       answers[text] = (answers[text] ?? 0) + 1;
       if (++counts.inRow === STEADY) emit({ steady: true } satisfies Told);
@@ -78,26 +84,30 @@ export function runConnections([url = '', every = '5']: readonly string[], emit:
     const inOrder = answeredAt.toSorted((a, b) => a - b);
     const gaps = inOrder.slice(1).map((at, index) => at - inOrder[index]!);
     const gap = gaps.reduce((longest, one) => Math.max(longest, one), inOrder.length < 2 ? PATIENCE : 0);
-    return { made: counts.made, failed: counts.failed, gap, answers };
+    return { made: counts.made, failed: counts.failed, reset: counts.reset, gap, answers };
   };
   const connect = (): void => {
     const started = machineTime();
     counts.made++;
     counts.open++;
     let over = false;
-    const end = (text: string | undefined): void => {
-      if (!over) finish(started, text);
+    let connected = false;
+    const end = (outcome: Parameters<typeof finish>[1]): void => {
+      if (!over) finish(started, outcome);
       over = true;
     };
+    const failed = (error: NodeJS.ErrnoException): void =>
+      end(connected && error.code === 'ECONNRESET' ? 'reset' : 'failed');
     const asked = request(url, { agent: false, signal: AbortSignal.timeout(PATIENCE) }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text;
       });
-      response.on('end', () => end(response.statusCode === 200 ? body.trim() : undefined));
-      response.on('error', () => end(undefined));
+      response.on('end', () => end(response.statusCode === 200 ? { text: body.trim() } : 'failed'));
+      response.on('error', failed);
     });
-    asked.on('error', () => end(undefined)).end();
+    asked.on('socket', (socket) => socket.once('connect', () => (connected = true)));
+    asked.on('error', failed).end();
   };
   let due = machineTime() + Number(every);
   const next = (): void => {

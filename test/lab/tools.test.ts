@@ -71,8 +71,9 @@ describe.skipIf(!privateTree.inside)(`what the lab observes with${skipNote}`, ()
     await connections.answered();
     // What was dropped is failed only when its time is over.
     await pause(ms(1000));
-    const { made, failed, gap, answers } = await connections.stop();
+    const { made, failed, reset, gap, answers } = await connections.stop();
     expect(failed).toBeGreaterThan(20);
+    expect(reset).toBe(0);
     expect(gap).toBeGreaterThan(250);
     expect(gap).toBeLessThan(1000);
     expect(answers).toEqual({ 'hello from server, you are 192.0.2.100': made - failed });
