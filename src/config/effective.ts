@@ -5,7 +5,7 @@ import { rangesOverlap } from '../base/ip-range.ts';
 import type { Problem } from '../base/problem.ts';
 import { advertisementSelects } from './advertisements.ts';
 import type { BgpAdvertisement, Config, L2Advertisement, Pool } from './config.ts';
-import { type ListSection, SETTINGS_SECTIONS, type Section } from './element.ts';
+import { LIST_SECTIONS, type ListSection, SETTINGS_SECTIONS, type Section } from './element.ts';
 import type { Judgement } from './judge.ts';
 import { emptyConfig } from './settings.ts';
 
@@ -16,7 +16,8 @@ import { emptyConfig } from './settings.ts';
  * - The last good version of a bad element stays (`stale`). Where it would overlap a good pool of now, the good one has the addresses.
  * - A pool that was removed while addresses of it are in use stays `retired`: kept and announced, nothing new is given. If no
  *   advertisement selects it any more, those that did stay too, narrowed to it.
- * - Without any readable configuration everything stays, and every pool is retired.
+ * - Of a text that cannot be read nobody knows what it leaves out: all that was in force stays so, pools give new addresses.
+ * - Without any configuration, or with an empty one, everything stays, and every pool is retired.
  */
 export interface EffectiveConfig {
   /** Grows by one with each change; speakers tell by it which one they have. */
@@ -43,10 +44,17 @@ export function mergeEffective(
   const body =
     judgement?.present === true
       ? { ...mergePresent(previous?.config, judgement, poolsInUse), problems }
-      : { ...withoutText(previous), problems };
+      : { ...(judgement?.unreadable === true ? unread(previous) : withoutText(previous)), problems };
   const next: EffectiveConfig = { generation: (previous?.generation ?? 0) + 1, ...body };
   if (previous === undefined) return next;
   return bodyText(previous) === bodyText(next) ? previous : next;
+}
+
+function unread(previous: EffectiveConfig | undefined): Omit<EffectiveConfig, 'generation' | 'problems'> {
+  if (previous === undefined) return { config: emptyConfig(), stale: [] };
+  const { config } = previous;
+  const stale = LIST_SECTIONS.flatMap((section) => config[section].map(({ name }) => ({ section, name })));
+  return { config, stale };
 }
 
 function withoutText(previous: EffectiveConfig | undefined): Omit<EffectiveConfig, 'generation' | 'problems'> {

@@ -34,6 +34,8 @@ export interface Judgement {
   readonly problems: readonly Problem[];
   /** False: the text says nothing that could be put in force (unreadable, or without any pool, peer or advertisement). */
   readonly present: boolean;
+  /** The text is none that could be read: not even what it leaves out is known. */
+  readonly unreadable: boolean;
   readonly bad: readonly BadElement[];
 }
 
@@ -48,6 +50,8 @@ export function judgeFile(source: ConfigSource): readonly Judgement[] {
   const found = findConfigTexts(source);
   return found.length === 0 ? [absent([noConfiguration(source)])] : found.map(judgeFound);
 }
+
+const NOTHING_THERE: readonly string[] = ['empty-configuration', 'no-configuration'];
 
 function noConfiguration({ file, line = 1 }: ConfigSource): Problem {
   const message =
@@ -95,6 +99,7 @@ const absent = (problems: readonly Problem[]): Judgement => ({
   dialect: 'clarion',
   problems,
   present: false,
+  unreadable: problems.some(({ code }) => !NOTHING_THERE.includes(code)),
   bad: [],
 });
 
@@ -111,7 +116,7 @@ function judgeDocument(text: ConfigText, document: Document): Judgement {
   const present = LIST_SECTIONS.some((section) => elements[section].length > 0 || findings.anyBad(section));
   if (!present && findings.problems().length === 0) findings.reportText('empty-configuration', 0, EMPTY);
   if (sections.legacy) findings.reportText('legacy-dialect', 0, LEGACY);
-  return { config, dialect, problems: findings.problems(), present, bad: findings.bad() };
+  return { config, dialect, problems: findings.problems(), present, unreadable: false, bad: findings.bad() };
 }
 
 export interface ConfigElements {

@@ -97,8 +97,6 @@ describe('the configuration in force', () => {
     ['no ConfigMap', undefined],
     ['an empty text', ''],
     ['an empty mapping', '{}'],
-    ['no YAML', 'pools: ['],
-    ['a list', '- a'],
     ['no element', 'pools: []'],
   ])('with %s everything stays, and nothing new is given', (_what, text) => {
     const before = `${pools(pool('a'))}peers: [{name: n, myASN: 1, peerASN: 2, peerAddress: 192.0.2.1}]\nbgpAdvertisements: [{}]`;
@@ -107,6 +105,20 @@ describe('the configuration in force', () => {
     expect(effective.config.peers).toHaveLength(1);
     expect(effective.config.bgpAdvertisements).toHaveLength(1);
     expect(shown(after([before, text, before])), 'and all is well when the text is back').toEqual(['a 10.97.0.0/24']);
+  });
+});
+
+describe('a text that cannot be read', () => {
+  it.each([
+    ['no YAML', 'pools: ['],
+    ['a list', '- a'],
+  ])('%s: all that was in force stays in force, and is called stale', (_what, text) => {
+    const before = `${pools(pool('a'))}peers: [{name: n, myASN: 1, peerASN: 2, peerAddress: 192.0.2.1}]\nbgpAdvertisements: [{}]`;
+    const effective = after([before, text]);
+    expect(effective.config).toEqual(judge(before).config);
+    expect(effective.stale.map(({ section }) => section)).toEqual(['pools', 'bgpAdvertisements', 'peers']);
+    expect(after([before, text, text])).toEqual(effective);
+    expect(after([before, text, before]).stale).toEqual([]);
   });
 });
 
