@@ -28,6 +28,8 @@ export interface KubernetesWorld {
   /** How this very program is started. */
   readonly program: readonly string[];
   readonly kubectl: (words: string, input?: string) => Promise<string>;
+  /** A command of ours with the administrator's kubeconfig, on the machine of the control plane. */
+  readonly clarion: (words: string) => Promise<string>;
 }
 
 export interface KubernetesTale {
@@ -65,6 +67,11 @@ export async function buildKubernetesWorld(
     wire,
     services: new ServiceFeed(cluster.plane, NAMESPACE),
     program,
+    clarion: (words) => {
+      const { apiServer, host } = cluster.plane;
+      const command = [...program, ...words.split(' '), '--kubeconfig', apiServer.kubeconfig];
+      return lab.run(host, command, undefined, seconds(30));
+    },
     kubectl: (words, input) => cluster.plane.kubectl(words.split(' '), input, seconds(90)),
   };
 }

@@ -26,6 +26,12 @@ export async function serve({ world, progress, promises }: KubernetesTale): Prom
   }
   promises.measured('clientSeen', others);
   progress.line('wire', `${holder} answers for ${WEB4}, which no interface has`);
+  const explained = await world.clarion('explain shop/web');
+  for (const line of explained
+    .split('\n')
+    .filter((text) => text.trim() !== '')
+    .slice(0, 3))
+    progress.line('clarion', `explain: ${line.trim().replace(/ {2,}/g, '  ')}`);
 
   const [services, wire] = [world.services.mark(), world.wire.seen.mark()];
   const at = machineTime();
