@@ -15,6 +15,8 @@ export class Configuration {
   readonly #again: () => void;
   #effective: EffectiveConfig | undefined;
   #published: EffectiveConfig | undefined;
+  /** What was published last; `seen`: the cluster has shown it since, so anything else there is somebody's edit. */
+  #told: { readonly text: string; seen: boolean } | undefined;
   #source: ClusterObject | undefined;
   #judgement: Judgement | undefined;
   #choiceProblems: readonly Problem[] = [];
@@ -46,8 +48,18 @@ export class Configuration {
     const next = mergeEffective(this.#effective, this.#judgement, poolsInUse);
     if (next !== this.#effective) this.#report(next);
     this.#effective = next;
-    if (next !== this.#published) this.#publish(next);
+    if (next !== this.#published || this.#wasEdited()) this.#publish(next);
     return next;
+  }
+
+  /** Somebody changed or deleted what speakers read: one that is started anew would be left without. */
+  #wasEdited(): boolean {
+    if (this.#told === undefined) return false;
+    const same = this.#cluster.effectiveConfig() === this.#told.text;
+    const edited = this.#told.seen && !same;
+    if (edited) this.#logger.warn('the effective configuration was changed by somebody else and is published again');
+    this.#told.seen ||= same;
+    return edited;
   }
 
   #report(next: EffectiveConfig): void {
@@ -61,7 +73,9 @@ export class Configuration {
 
   #publish(next: EffectiveConfig): void {
     this.#published = next;
-    void this.#cluster.publishEffectiveConfig(encodeEffective(next)).then((outcome) => {
+    const text = encodeEffective(next);
+    this.#told = { text, seen: false };
+    void this.#cluster.publishEffectiveConfig(text).then((outcome) => {
       const failing = outcome.kind !== 'done';
       if (failing && !this.#failing)
         this.#logger.error('the effective configuration could not be published', { why: outcome.message });
@@ -78,7 +92,10 @@ export class Configuration {
     const text = this.#cluster.effectiveConfig();
     if (text === undefined) return undefined;
     const effective = decodeEffective(text);
-    if (effective.ok) return effective.value;
+    if (effective.ok) {
+      this.#told = { text, seen: true };
+      return effective.value;
+    }
     this.#logger.warn('the last effective configuration cannot be read and is not used', { why: effective.error });
     return undefined;
   }

@@ -169,6 +169,8 @@ export class Control {
     const config = this.#effectiveConfig();
     if (config === undefined) return;
     const inventory = this.#takeInventory(listObjects(cluster));
+    // One that has nothing to say says so: a controller that has just started waits for its word.
+    if (this.#nodes === undefined) this.#publishAfter(this.#reportDelay);
     this.#warnWhenUnknown(inventory.nodes);
     const verdicts = this.#judge({
       config,

@@ -71,7 +71,7 @@ describe('what an edited configuration would change', () => {
       {
         name: 'api',
         before: { addresses: ['198.51.100.1'] },
-        after: { addresses: ['198.51.100.1'], reason: 'no-pool' },
+        after: { addresses: ['198.51.100.1'], reason: 'address-outside-pools' },
       },
     ]);
   });

@@ -101,3 +101,21 @@ describe('a new Service', () => {
     expect(cluster.changes).toBe(changes + 3);
   });
 });
+
+describe('the effective configuration', () => {
+  test.each([
+    ['deleted', undefined],
+    ['edited', '{}'],
+  ])('%s by somebody, it is published again, also after a restart', async (_what, text) => {
+    const { cluster } = scenario;
+    const published = cluster.effectiveConfig();
+    cluster.overwriteEffectiveConfig(text);
+    await scenario.run(50);
+    expect(cluster.effectiveConfig()).toBe(published);
+    scenario.stopController();
+    await scenario.startController();
+    cluster.overwriteEffectiveConfig(text);
+    await scenario.run(50);
+    expect(cluster.effectiveConfig()).toBe(published);
+  });
+});

@@ -106,6 +106,12 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
     return { kind: 'done' };
   }
 
+  /** As when somebody deletes or edits what we published. */
+  overwriteEffectiveConfig(text: string | undefined): void {
+    this.#effective = text;
+    this.#changed();
+  }
+
   recordEvent(event: ClusterEvent): void {
     this.events.push(event);
   }
