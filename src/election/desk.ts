@@ -99,6 +99,13 @@ export class Desk {
     return this.leaving || this.config.observe || this.facts.draining;
   }
 
+  /** Whoever should have a speaker is met, and has said what it holds: a table from somebody else may have lacked it. */
+  knowsAll(): boolean {
+    return this.quorum
+      .others()
+      .every((node) => this.peers.get(node)?.living === true && this.peers.get(node)?.merged === true);
+  }
+
   /** And looks again soon: either somebody is heard, or all are dead. */
   isDeaf(): boolean {
     const deaf = this.config.isDeaf();

@@ -78,6 +78,7 @@ export function hearOwn(desk: Desk, from: Peer, part: Part, claims: readonly Own
     desk.unsettled.add(record);
   }
   from.merged = true;
+  if (desk.now < desk.metBy && desk.knowsAll()) desk.lookAtAll();
   if (!from.returned) return;
   from.returned = false;
   for (const { record } of desk.table.claimsOf(from.instance)) desk.unsettled.add(record);

@@ -31,7 +31,12 @@ export class Quorum {
 
   /** There is another Node, or at least another member. */
   get expectsOthers(): boolean {
-    return this.#living.size > 1 || [...this.#nodes].some((node) => node !== this.#self);
+    return this.#living.size > 1 || this.others().length > 0;
+  }
+
+  /** All other Nodes. */
+  others(): readonly string[] {
+    return [...this.#nodes].filter((node) => node !== this.#self);
   }
 
   listed(nodes: ReadonlySet<string>): void {

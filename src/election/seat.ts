@@ -217,7 +217,10 @@ const latest = ({ claims }: AddressRecord): Claim | undefined =>
 /** Who hears nothing claims nothing. Who hears no member claims only where the link shows that it is not this node that is cut off. */
 function somebodyIsThere(desk: Desk, record: AddressRecord): boolean {
   if (!desk.quorum.alone) {
-    const until = isUnmet(desk, record) ? Math.max(desk.reunionUntil, desk.metBy) : desk.reunionUntil;
+    const until =
+      isUnmet(desk, record) || (causeOf(desk, record) !== 'failover' && !desk.knowsAll())
+        ? Math.max(desk.reunionUntil, desk.metBy)
+        : desk.reunionUntil;
     if (desk.now >= until) return !desk.isDeaf();
     desk.due.set(record, ms(until));
     return false;
