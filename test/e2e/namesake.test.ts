@@ -42,8 +42,8 @@ describe.skipIf(!privateTree.inside)(`two speakers with one node name${skipNote}
       return daemons;
     });
     const announced = (): boolean => VIPS.every((_, i) => scene.condition(`shop/s${i}`, 'Announced') === 'True');
-    await until('all are announced', async () => announced() && (await holders(a!)).every((one) => one !== undefined));
-    const before = await holders(a!);
+    await until('all are announced', async () => announced() && (await holders(a)).every((one) => one !== undefined));
+    const before = await holders(a);
     const report = (): unknown => {
       const said = readFileSync(join(scene.folder, '.clarion', 'reports', 'node-b.json'), 'utf8');
       return (JSON.parse(said) as { addresses: unknown }).addresses;
@@ -57,14 +57,14 @@ describe.skipIf(!privateTree.inside)(`two speakers with one node name${skipNote}
       msg.startsWith('another speaker has the name of this node and came first'),
     );
     await until('the others say where it is', async () => {
-      const { body } = await a!.get('/status');
+      const { body } = await a.get('/status');
       const told = (JSON.parse(body) as StatusReport).speaker?.namesakes ?? [];
       return told.some(
         (one) => one.node === 'node-b' && one.addresses.some((at) => at.startsWith(`192.0.2.${FIRST_NODE + 2}:`)),
       );
     });
     await later.stop();
-    expect(await holders(a!)).toEqual(before);
+    expect(await holders(a)).toEqual(before);
     expect(report()).toEqual(reported);
     expect(announced()).toBe(true);
     expect(await scene.resolve(VIPS[0]!)).toBeDefined();
