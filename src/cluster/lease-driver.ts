@@ -43,21 +43,23 @@ export function runLease(options: LeaseOptions): RunningLease {
   let deadline: Timer | undefined;
   let quiet: Promise<void> = Promise.resolve();
   let releasing: Promise<void> = Promise.resolve();
-  let failing = false;
+  /** Told once while it lasts. A read that succeeds says nothing of writes, unless it shows that there is nothing to write. */
+  let failing: 'read' | 'write' | undefined;
 
   const dispatch = (event: LeaseEvent): void => {
     const result = step(state, event, config, clock.now());
     state = result.state;
+    if (event.kind === 'was-read' && !result.effects.some(({ kind }) => kind === 'write')) worksAgain('write');
     for (const effect of result.effects) perform(effect);
   };
 
   const perform = (effect: LeaseEffect): void => {
     switch (effect.kind) {
       case 'read':
-        void attempt(async () => ({ kind: 'was-read', found: await store.read(name) }));
+        void attempt('read', async () => ({ kind: 'was-read', found: await store.read(name) }));
         return;
       case 'write':
-        void attempt(() => write(effect));
+        void attempt('write', () => write(effect));
         return;
       case 'release':
         releasing = release();
@@ -98,18 +100,25 @@ export function runLease(options: LeaseOptions): RunningLease {
   };
 
   /** Once stopped, a write that was under way may still succeed: it is given back too. */
-  const attempt = async (work: () => Promise<LeaseEvent>): Promise<void> => {
+  const attempt = async (what: 'read' | 'write', work: () => Promise<LeaseEvent>): Promise<void> => {
     let event: LeaseEvent;
     try {
       event = await work();
-      failing = false;
+      worksAgain(what);
     } catch (thrown) {
-      if (!failing) logger.warn('the lease cannot be read or written', { lease: name, why: messageOf(thrown) });
-      failing = true;
+      if (failing === undefined)
+        logger.warn('the lease cannot be read or written', { lease: name, why: messageOf(thrown) });
+      failing ??= what;
       event = { kind: 'failed' };
     }
     if (state.role === 'stopped' && event.kind === 'was-written') releasing = release();
     else dispatch(event);
+  };
+
+  const worksAgain = (what: 'read' | 'write'): void => {
+    if (failing !== what) return;
+    failing = undefined;
+    logger.info('the lease can be read and written again', { lease: name });
   };
 
   const release = async (): Promise<void> => {

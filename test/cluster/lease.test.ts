@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
-import { silentLogger } from '../../src/base/logger.ts';
+import { type Logger, silentLogger } from '../../src/base/logger.ts';
 import { INITIAL_LEASE, type LeaseEvent, type LeaseState, step } from '../../src/cluster/lease.ts';
 import { runLease } from '../../src/cluster/lease-driver.ts';
 import type { LeaseRecord, LeaseStore } from '../../src/cluster/ports.ts';
@@ -156,6 +156,66 @@ describe('a lease that runs', () => {
     over();
     await stopped;
     expect(store.leases.get('controller')?.record.holder).toBe('');
+  });
+});
+
+describe('a store that refuses', () => {
+  const lines: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    info: (message) => void lines.push(`info ${message}`),
+    warn: (message) => void lines.push(`warn ${message}`),
+  };
+  const REFUSED = 'warn the lease cannot be read or written';
+  const AGAIN = 'info the lease can be read and written again';
+  const ACTIVE = 'info active controller now';
+
+  /** A process of its own, whose requests of that kind are refused as long as `refusing` has them. */
+  const start = (refused: 'read' | 'write') => {
+    lines.length = 0;
+    const { store, clock, run, advance } = election();
+    const refusing = new Set([refused]);
+    const mine = store.asSeenBy('a');
+    const lease = runLease({
+      store: {
+        read: async (...words) => (refusing.has('read') ? Promise.reject(new Error('forbidden')) : mine.read(...words)),
+        write: async (...words) =>
+          refusing.has('write') ? Promise.reject(new Error('forbidden')) : mine.write(...words),
+      },
+      name: 'controller',
+      identity: 'a',
+      clock,
+      random: seededRandom(1),
+      logger,
+      onActive() {},
+      onStandby() {},
+    });
+    return { refusing, lease, run, advance };
+  };
+
+  it.each(['read', 'write'] as const)('%s: is told once while it lasts, and that it is over', async (what) => {
+    const { refusing, lease, advance } = start(what);
+    await advance(60_000);
+    expect(lines).toEqual([REFUSED]);
+    refusing.clear();
+    await advance(5000);
+    expect(lines).toEqual([REFUSED, AGAIN, ACTIVE]);
+    refusing.add(what);
+    await advance(60_000);
+    expect(lines.filter((line) => line === REFUSED)).toHaveLength(2);
+    await lease.stop();
+  });
+
+  it('is over as well when another one holds the lease, so that there is nothing to write', async () => {
+    const { lease, run, advance } = start('write');
+    await advance(5000);
+    const other = run('b');
+    await advance(5000);
+    expect(lines).toEqual([REFUSED, AGAIN]);
+    await other.stop();
+    await advance(5000);
+    expect(lines).toEqual([REFUSED, AGAIN, REFUSED]);
+    await lease.stop();
   });
 });
 
