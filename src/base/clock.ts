@@ -20,7 +20,8 @@ export const systemClock: Clock = {
   now: () => ms(performance.now()),
   wallTime: (ahead = ms(0)) => new Date(Date.now() + ahead),
   startTimer(_name, after, fire) {
-    const handle = setTimeout(fire, after);
+    // What is due already: Node would do the same, and warn of it.
+    const handle = setTimeout(fire, Math.max(0, after));
     return { stop: () => clearTimeout(handle) };
   },
 };
