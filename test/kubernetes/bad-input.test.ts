@@ -39,7 +39,7 @@ describe.skipIf(!kubernetes.available)(`bad input in a cluster${kubernetesSkipNo
     (await scene.services()).find(({ metadata }) => metadata.name === name);
   const condition = async (name: string, type = 'Allocated') =>
     (await find(name))?.status.conditions?.find((one) => one.type === `clarion.dev/${type}`);
-  const allocated = async (name: string, reason: string, words: RegExp) => {
+  const expectAllocated = async (name: string, reason: string, words: RegExp) => {
     await until(
       `${name} is ${reason}`,
       seconds(10),
@@ -64,7 +64,7 @@ describe.skipIf(!kubernetes.available)(`bad input in a cluster${kubernetesSkipNo
     };
     return items.map(({ message }) => message);
   };
-  const event = (kind: string, name: string, words: RegExp, namespace?: string) =>
+  const expectEvent = (kind: string, name: string, words: RegExp, namespace?: string) =>
     until(
       `an Event at ${kind} ${name} says ${words}`,
       seconds(10),
@@ -72,7 +72,7 @@ describe.skipIf(!kubernetes.available)(`bad input in a cluster${kubernetesSkipNo
       () => events(kind, name, namespace),
     );
   /** What is bad stops nobody else. */
-  async function goodIsServed(): Promise<void> {
+  async function expectGoodServed(): Promise<void> {
     const name = `good-${++goods}`;
     await create(name);
     await until(
@@ -85,60 +85,60 @@ describe.skipIf(!kubernetes.available)(`bad input in a cluster${kubernetesSkipNo
 
   it('annotation garbage, unicode, and what is no address', async () => {
     await create('garbage', { 'clarion.dev/loadBalancerIPs': '☃ and 300.1.2.3' });
-    await allocated('garbage', 'InvalidAnnotation', /loadBalancerIPs/);
-    await event('Service', 'garbage', /invalid-annotation/);
-    await goodIsServed();
+    await expectAllocated('garbage', 'InvalidAnnotation', /loadBalancerIPs/);
+    await expectEvent('Service', 'garbage', /invalid-annotation/);
+    await expectGoodServed();
   });
 
   it('an address outside of all pools, and one that another Service has', async () => {
     await create('outside', { 'metallb.io/loadBalancerIPs': '172.31.0.1' });
-    await allocated('outside', 'AddressOutsidePools', /172\.31\.0\.1/);
+    await expectAllocated('outside', 'AddressOutsidePools', /172\.31\.0\.1/);
     await create('owner', { 'metallb.io/loadBalancerIPs': '10.210.0.77' });
-    await allocated('owner', 'Assigned', /10\.210\.0\.77/);
+    await expectAllocated('owner', 'Assigned', /10\.210\.0\.77/);
     await create('rival', { 'metallb.io/loadBalancerIPs': '10.210.0.77' });
-    await allocated('rival', 'AddressInUse', /owner/);
-    await event('Service', 'rival', /10\.210\.0\.77/);
-    await goodIsServed();
+    await expectAllocated('rival', 'AddressInUse', /owner/);
+    await expectEvent('Service', 'rival', /10\.210\.0\.77/);
+    await expectGoodServed();
   });
 
   it('a pool that is not there, and one that is not for everybody', async () => {
     await create('nowhere', { 'clarion.dev/address-pool': 'nope' });
     await until('it is refused', seconds(10), async () => (await condition('nowhere'))?.status === 'False');
-    await event('Service', 'nowhere', /nope/);
-    await goodIsServed();
+    await expectEvent('Service', 'nowhere', /nope/);
+    await expectGoodServed();
   });
 
   it('as many ports, labels and annotations as an API server takes', async () => {
     const ports = Array.from({ length: 1000 }, (_, i) => ({ name: `p${i}`, port: i + 1 }));
     const share = { 'clarion.dev/allow-shared-ip': 'crowd' };
     await create('ports-1', share, { ports });
-    await allocated('ports-1', 'Assigned', /public/);
+    await expectAllocated('ports-1', 'Assigned', /public/);
     await create(
       'ports-2',
       { ...share, 'clarion.dev/loadBalancerIPs': addressesOf((await find('ports-1'))!)[0] },
       { ports },
     );
-    await allocated('ports-2', 'SharingRefused', /port/);
+    await expectAllocated('ports-2', 'SharingRefused', /port/);
     const labels = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`label-${i}`, 'x'.repeat(60)]));
     await create('labels', { note: 'y'.repeat(200_000) }, {}, labels);
-    await allocated('labels', 'Assigned', /public/);
+    await expectAllocated('labels', 'Assigned', /public/);
     // Beyond 256 KiB of annotations the API server says no by itself.
     expect((await create('too-much', { note: 'z'.repeat(1_000_000) })).kind).toBe('status');
-    await goodIsServed();
+    await expectGoodServed();
   });
 
   it('a pool in use renamed, and taken away: addresses stay, and the Service says why it stands so', async () => {
     await create('tenant', { 'clarion.dev/address-pool': 'other' });
-    await allocated('tenant', 'Assigned', /other/);
+    await expectAllocated('tenant', 'Assigned', /other/);
     const before = addressesOf((await find('tenant'))!);
     await scene.configure(CONFIG.replace('name: other', 'name: renamed'));
-    await goodIsServed();
+    await expectGoodServed();
     expect(addressesOf((await find('tenant'))!)).toEqual(before);
     await scene.configure(CONFIG.replace(/- \{name: other.*\n/, ''));
-    await goodIsServed();
+    await expectGoodServed();
     expect(addressesOf((await find('tenant'))!)).toEqual(before);
     await scene.configure(CONFIG);
-    await allocated('tenant', 'Assigned', /other/);
+    await expectAllocated('tenant', 'Assigned', /other/);
   });
 
   it('bad elements, also at a restart: each is an Event at the ConfigMap with its line, and the rest is in force', async () => {
@@ -148,22 +148,22 @@ peers:
 - {name: tor, myASN: 64512, peerASN: nonsense, peerAddress: 192.0.2.1}
 `;
     await scene.configure(bad);
-    await event('ConfigMap', 'clarion', /unknown-key.*adresses/, NAMESPACE);
-    await event('ConfigMap', 'clarion', /overlap/, NAMESPACE);
-    await event('ConfigMap', 'clarion', /peerASN/, NAMESPACE);
-    await goodIsServed();
+    await expectEvent('ConfigMap', 'clarion', /unknown-key.*adresses/, NAMESPACE);
+    await expectEvent('ConfigMap', 'clarion', /overlap/, NAMESPACE);
+    await expectEvent('ConfigMap', 'clarion', /peerASN/, NAMESPACE);
+    await expectGoodServed();
     const before = (await scene.services()).flatMap(addressesOf).sort();
     await controller.stop();
     controller = await scene.startController('two', 17_102);
-    await goodIsServed();
+    await expectGoodServed();
     const after = new Set((await scene.services()).flatMap(addressesOf));
     for (const address of before) expect(after.has(address)).toBe(true);
   });
 
   it('no YAML at all: what was in force stays in force', async () => {
     await scene.configure('pools: [');
-    await event('ConfigMap', 'clarion', /yaml/i, NAMESPACE);
-    await goodIsServed();
+    await expectEvent('ConfigMap', 'clarion', /yaml/i, NAMESPACE);
+    await expectGoodServed();
   });
 
   it('an empty ConfigMap, none, and a restart without one: what is assigned stays, nothing new is given', async () => {
@@ -171,15 +171,15 @@ peers:
     const before = await addresses();
     await scene.configure('');
     await create('too-late');
-    await allocated('too-late', 'NoPool', /pool/);
+    await expectAllocated('too-late', 'NoPool', /pool/);
     await scene.plane.kubectl(['delete', 'configmap', 'clarion', '-n', NAMESPACE]);
     await controller.stop();
     controller = await scene.startController('three', 17_103);
     await until('it is active', seconds(15), async () => (await scene.leaseHolder()).startsWith('three'));
     await create('later-still');
-    await allocated('later-still', 'NoPool', /pool/);
+    await expectAllocated('later-still', 'NoPool', /pool/);
     expect(await addresses()).toEqual(before);
     await scene.configure(CONFIG);
-    await allocated('too-late', 'Assigned', /public/);
+    await expectAllocated('too-late', 'Assigned', /public/);
   });
 });

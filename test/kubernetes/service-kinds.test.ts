@@ -37,7 +37,7 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
       readonly annotations: Readonly<Record<string, string>>;
     };
   };
-  const becomes = (name: string, what: object) =>
+  const expectState = (name: string, what: object) =>
     until(
       `${name} is ${JSON.stringify(what)}`,
       seconds(15),
@@ -50,7 +50,7 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
   const patch = (name: string, spec: object) =>
     place.kubectl('patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec }));
   const ask = async (ip: string): Promise<string> => (await client.get(`http://${ip}/`, 1000)).text;
-  const answers = (ip: string) =>
+  const expectAnswer = (ip: string) =>
     until(`${ip} answers`, seconds(10), async () => (await client.get(`http://${ip}/`, 500)).ok);
   const silent = (ip: string) =>
     until(`${ip} is silent`, seconds(10), async () => !(await client.get(`http://${ip}/`, 500)).ok);
@@ -63,8 +63,8 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
       webDeployment('one', 1),
       webService('one', { selector: { app: 'one' }, externalTrafficPolicy: 'Local', loadBalancerIP: '192.0.2.200' }),
     );
-    await becomes('one', { addresses: ['192.0.2.200'], Announced: 'Announced' });
-    await answers('192.0.2.200');
+    await expectState('one', { addresses: ['192.0.2.200'], Announced: 'Announced' });
+    await expectAnswer('192.0.2.200');
     const told = await ask('192.0.2.200');
     expect(told).toContain(`you are ${CLIENT.address}`);
     const { spec } = await place.get<{ spec: { healthCheckNodePort: number } }>('service', 'one');
@@ -80,8 +80,8 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
     await place.apply(
       webService('inside', { selector: { app: 'web' }, internalTrafficPolicy: 'Local', loadBalancerIP: '192.0.2.201' }),
     );
-    await becomes('inside', { Announced: 'Announced' });
-    await answers('192.0.2.201');
+    await expectState('inside', { Announced: 'Announced' });
+    await expectAnswer('192.0.2.201');
   });
 
   it('publishNotReadyAddresses: Pods that are not ready count as endpoints, as they do for kube-proxy', async () => {
@@ -90,10 +90,10 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
     };
     await place.apply(webDeployment('never', 1, never));
     await place.apply(webService('never', { loadBalancerIP: '192.0.2.202' }));
-    await becomes('never', { addresses: ['192.0.2.202'], Announced: 'NoEndpoints' });
+    await expectState('never', { addresses: ['192.0.2.202'], Announced: 'NoEndpoints' });
     await patch('never', { publishNotReadyAddresses: true });
-    await becomes('never', { Announced: 'Announced' });
-    await answers('192.0.2.202');
+    await expectState('never', { Announced: 'Announced' });
+    await expectAnswer('192.0.2.202');
   });
 
   it('allocateLoadBalancerNodePorts false: no node port is needed', async () => {
@@ -104,8 +104,8 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
         loadBalancerIP: '192.0.2.203',
       }),
     );
-    await becomes('portless', { Announced: 'Announced' });
-    await answers('192.0.2.203');
+    await expectState('portless', { Announced: 'Announced' });
+    await expectAnswer('192.0.2.203');
     const { spec } = await place.get<{ spec: { ports: readonly { nodePort?: number }[] } }>('service', 'portless');
     expect(spec.ports[0]?.nodePort).toBeUndefined();
   });
@@ -118,17 +118,17 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
         loadBalancerIP: '192.0.2.204',
       }),
     );
-    await becomes('ranges', { Announced: 'Announced' });
+    await expectState('ranges', { Announced: 'Announced' });
     await silent('192.0.2.204');
     await patch('ranges', { loadBalancerSourceRanges: [`${CLIENT.address}/32`] });
-    await answers('192.0.2.204');
+    await expectAnswer('192.0.2.204');
   });
 
   it('sessionAffinity ClientIP: one client, one Pod', async () => {
     await place.apply(
       webService('sticky', { selector: { app: 'web' }, sessionAffinity: 'ClientIP', loadBalancerIP: '192.0.2.205' }),
     );
-    await answers('192.0.2.205');
+    await expectAnswer('192.0.2.205');
     const told = await Promise.all(Array.from({ length: 20 }, () => ask('192.0.2.205')));
     expect(new Set(told.map((text) => /hello from (\S+)/.exec(text)?.[1])).size).toBe(1);
   });
@@ -139,9 +139,9 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
 
   it('without a selector: the EndpointSlices that somebody writes are what counts', async () => {
     await place.apply(webService('bare', { selector: undefined, loadBalancerIP: '192.0.2.206' }));
-    await becomes('bare', { addresses: ['192.0.2.206'], Announced: 'NoEndpoints' });
+    await expectState('bare', { addresses: ['192.0.2.206'], Announced: 'NoEndpoints' });
     await slices('bare', [{ node: 'node-b' }]);
-    await becomes('bare', { Announced: 'Announced' });
+    await expectState('bare', { Announced: 'Announced' });
   });
 
   it('terminating but serving is served; not serving any more is not announced', async () => {
@@ -149,7 +149,7 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
     await wait(500);
     expect((await stateOf('bare')).Announced).toBe('Announced');
     await slices('bare', [{ node: 'node-b', ready: false, serving: false, terminating: true }]);
-    await becomes('bare', { Announced: 'NoEndpoints', addresses: ['192.0.2.206'] });
+    await expectState('bare', { Announced: 'NoEndpoints', addresses: ['192.0.2.206'] });
   });
 
   it('many endpoints in several slices: all of them are looked at', async () => {
@@ -169,14 +169,14 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
       })),
     });
     await place.apply(slice(1, false), slice(2, false), slice(3, false));
-    await becomes('crowd', { Announced: 'NoEndpoints' });
+    await expectState('crowd', { Announced: 'NoEndpoints' });
     await place.apply(slice(3, true));
-    await becomes('crowd', { Announced: 'Announced' });
+    await expectState('crowd', { Announced: 'Announced' });
   });
 
   it('SingleStack to PreferDualStack: the second family comes beside the first, and goes again', async () => {
     await place.apply(webService('dual', { selector: { app: 'web' }, loadBalancerIP: '192.0.2.208' }));
-    await becomes('dual', { addresses: ['192.0.2.208'], Announced: 'Announced' });
+    await expectState('dual', { addresses: ['192.0.2.208'], Announced: 'Announced' });
     await patch('dual', { ipFamilyPolicy: 'PreferDualStack', loadBalancerIP: null });
     await until(
       'it has both',
@@ -186,10 +186,10 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
     );
     const { addresses } = await stateOf('dual');
     expect(addresses[0]).toBe('192.0.2.208');
-    await becomes('dual', { Announced: 'Announced' });
-    await answers(`[${addresses[1]}]`);
+    await expectState('dual', { Announced: 'Announced' });
+    await expectAnswer(`[${addresses[1]}]`);
     await patch('dual', { ipFamilyPolicy: 'SingleStack' });
-    await becomes('dual', { addresses: ['192.0.2.208'] });
+    await expectState('dual', { addresses: ['192.0.2.208'] });
   });
 
   it('to ExternalName and back: the address, our annotation and both conditions go, and it gets an address anew', async () => {
@@ -200,9 +200,9 @@ describe.skipIf(!kubernetes.available)(`kinds of Services${kubernetesSkipNote}`,
       clusterIPs: null,
       selector: null,
     });
-    await becomes('dual', { addresses: [], Allocated: undefined, Announced: undefined, annotations: {} });
+    await expectState('dual', { addresses: [], Allocated: undefined, Announced: undefined, annotations: {} });
     await silent('192.0.2.208');
     await patch('dual', { type: 'LoadBalancer', externalName: null, selector: { app: 'web' } });
-    await becomes('dual', { Allocated: 'Assigned', Announced: 'Announced' });
+    await expectState('dual', { Allocated: 'Assigned', Announced: 'Announced' });
   });
 });

@@ -56,7 +56,8 @@ export interface OpenWatch {
 
 export const metadataOf = (object: Body): Record<string, unknown> =>
   (object['metadata'] ?? {}) as Record<string, unknown>;
-const keyOf = (namespace: unknown, name: unknown): string => `${String(namespace ?? '')}/${String(name)}`;
+const keyOf = (namespace: unknown, name: unknown): string =>
+  `${typeof namespace === 'string' ? namespace : ''}/${String(name)}`;
 
 /** What is stored, by resource (`services`), and what happened to it since the last compaction. */
 export class FakeStore {

@@ -41,7 +41,7 @@ export class Scenario {
     const { cluster, clock } = this;
     const options = { node: 'a', loadBalancerClass: undefined, ignoreExcludeLb: false };
     const controller = new Controller({ cluster, clock, random: seededRandom(1), logger: silentLogger, ...options });
-    this.#controllerStop = () => controller.stop();
+    this.#controllerStop = () => void controller.stop();
     await this.run(5);
   }
 
