@@ -60,6 +60,8 @@ const configuration = (probes: number, peers: Readonly<Record<string, string>> =
 layer2:
   gratuitous: {rounds: 1, refresh: 0s}
   conflictProbe: {count: ${probes}}
+l2Advertisements:
+- {}
 ${bgpConfig(peers).replaceAll(/^ {4}/gm, '')}`;
 
 /** An address that nobody has: what is sent there is lost. */
@@ -245,7 +247,11 @@ async function churn(
       const batch: Promise<unknown>[] = [];
       for (; changes < due; changes++) {
         const gone = Math.floor(changes / 1000) % 2 === 0;
-        batch.push(scene.request('PATCH', `${SLICES}/${nameOf(changes % 1000)}-1`, { endpoints: endpoints(!gone) }));
+        batch.push(
+          scene.request('PATCH', `${SLICES}/${nameOf(changes % Math.min(1000, count))}-1`, {
+            endpoints: endpoints(!gone),
+          }),
+        );
       }
       await Promise.all([...batch, pause(20)]);
     }
