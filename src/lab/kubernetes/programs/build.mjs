@@ -105,7 +105,7 @@ function usableGo(env, work, say) {
   if (fetched.status !== 0)
     throw new Error(`Go ${goNeeded} cannot be fetched: ${(fetched.stdout + fetched.stderr).trim()}`);
   const toolchain = JSON.parse(fetched.stdout).Dir;
-  // An old Go drops the execute bits of a module's files.
+  // Fetched as a module, its files are not executable.
   for (const folder of ['bin', `pkg/tool/linux_${arch}`])
     for (const name of readdirSync(join(toolchain, folder))) chmodSync(join(toolchain, folder, name), 0o755);
   return { program: join(toolchain, 'bin', 'go'), version: `go${goNeeded}`, env: goEnv };
