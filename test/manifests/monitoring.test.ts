@@ -37,6 +37,12 @@ const page = readFileSync(at('docs/metrics.md'), 'utf8');
 const metrics = new Metrics();
 metrics.controller(() => undefined);
 metrics.speaker(async () => ({ verdicts: [], wire: [], counters: undefined, members: [] }));
+metrics.api(() => ({
+  viewAge: 0,
+  synced: true,
+  resources: [],
+  events: { sent: 0, dropped: 0, waiting: 0 },
+}));
 const exposed = new Map(
   [...(await metrics.text()).matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
 );
@@ -94,6 +100,7 @@ describe.skipIf(promtool === undefined)(`alerts, in the eyes of Prometheus${noPr
   /** The series that each alert is about, a value a minute; `for`, and a little, later it fires. */
   const node = '{instance="192.0.2.11:7472"}';
   const trouble: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    ClarionApiServerAway: { [`clarion_api_view_age_seconds${node}`]: '0+60x30' },
     ClarionNoController: { [`clarion_config_generation${node}`]: '0x30' },
     ClarionServiceWithoutAddress: { 'clarion_services{reason="pool-exhausted"}': '2x30' },
     ClarionPoolAlmostFull: {
@@ -129,6 +136,9 @@ describe.skipIf(promtool === undefined)(`alerts, in the eyes of Prometheus${noPr
     [`clarion_config_generation${node}`]: '7x30',
     // The one that stands by.
     'clarion_config_generation{instance="10.244.1.2:7472"}': '0x30',
+    // A watch that is cut once in a while is taken up again.
+    [`clarion_api_view_age_seconds${node}`]: '0 0 70 0 0 5 0x30',
+    [`clarion_api_synced${node}`]: '1x30',
     'clarion_services{reason="none"}': '12x30',
     'clarion_services{reason="other-class"}': '3x30',
     'clarion_pool_addresses{pool="public",family="ipv4"}': '100x30',
@@ -187,6 +197,12 @@ describe.skipIf(promtool === undefined)(`alerts, in the eyes of Prometheus${noPr
 
   it('ClarionNoController fires when nobody is scraped at all', () => {
     const what = play(test({}, ['ClarionNoController'], []));
+    expect(what, what.said).toMatchObject({ status: 0 });
+  });
+
+  it('ClarionApiServerAway fires where the cluster was never read', () => {
+    const never = { [`clarion_api_view_age_seconds${node}`]: '0x30', [`clarion_api_synced${node}`]: '0x30' };
+    const what = play(test({ ...generation, ...never }, ['ClarionApiServerAway'], []));
     expect(what, what.said).toMatchObject({ status: 0 });
   });
 
