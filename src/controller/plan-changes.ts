@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { type EffectiveConfig, mergeEffective } from '../config/effective.ts';
 import type { Judgement } from '../config/judge.ts';
 import { emptyConfig } from '../config/settings.ts';
+import { isPassedOver } from '../election/rank.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { type Plan, type PlanInput, type PoolPlan, planOf, type ServicePlan } from './plan.ts';
 
@@ -107,7 +108,7 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 function stateOf({ addresses, pool, reason, message, announcements, refusals }: ServicePlan): ServiceState {
   const layer2 = addresses.map((address) => {
     const holder = announcements.filter((one) => one.protocol === 'layer2' && one.address === address);
-    const others = refusals.filter((one) => one.reason === 'not-elected' && one.address === address);
+    const others = refusals.filter((one) => isPassedOver(one.reason) && one.address === address);
     const on = (interfaces: readonly string[] = []): string =>
       interfaces.length === 0 ? '' : ` (${interfaces.join(', ')})`;
     const interfaces = holder.map((one) => (one.protocol === 'layer2' ? on(one.interfaces) : ''))[0] ?? '';

@@ -55,8 +55,13 @@ function silenceOf({ refusals }: ServicePlan, address: string): string {
   return `nobody: ${[...reasons].join(', ')}`;
 }
 
-/** These bar a node whatever the Service, so they are told once. */
-const NODE_WIDE: ReadonlySet<Reason> = new Set(['node-network-unavailable', 'node-excluded', 'node-draining']);
+/** These are the node's, whatever the Service, so they are told once. */
+const NODE_WIDE: ReadonlySet<Reason> = new Set([
+  'node-network-unavailable',
+  'node-excluded',
+  'node-draining',
+  'node-leaving',
+]);
 
 /** What keeps a Service from what it asks for, and the nodes that cannot serve this one. */
 function troublesText(services: readonly ServicePlan[], style: Style): string {

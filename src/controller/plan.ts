@@ -11,7 +11,7 @@ import { type Reason, reasons } from '../base/reason.ts';
 import { parseCommunity, wellKnownNames } from '../config/community.ts';
 import type { Community } from '../config/config.ts';
 import type { Judgement } from '../config/judge.ts';
-import { rankCandidates } from '../election/rank.ts';
+import { passedOver, rankCandidates } from '../election/rank.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 
@@ -182,7 +182,7 @@ function refusalsOf(verdict: AddressVerdict): ServicePlan['refusals'] {
 function refusalReasons({ node, layer2, bgp }: NodeVerdict, holder: string | undefined): readonly Reason[] {
   const why = new Set<Reason>();
   if (layer2.kind === 'may-not') why.add(layer2.reason);
-  if (layer2.kind === 'may' && node !== holder) why.add('not-elected');
+  if (layer2.kind === 'may' && node !== holder) why.add(passedOver(layer2.candidate));
   if (bgp.kind === 'may-not') why.add(bgp.reason);
   return [...why];
 }

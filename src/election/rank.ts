@@ -1,5 +1,6 @@
 import type { Candidate } from '../announcement/verdict.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import type { Reason } from '../base/reason.ts';
 import { HIGH_SEED, LOW_SEED, mix, textHash } from './hash.ts';
 
 /**
@@ -35,6 +36,14 @@ const compareTiers = (a: Candidate, b: Candidate): number =>
 
 const byName = (a: { candidate: Candidate }, b: { candidate: Candidate }): number =>
   a.candidate.node < b.candidate.node ? -1 : 1;
+
+/** Why a candidate is not the holder, where another one is. */
+export const passedOver = ({ leaving }: Candidate): PassedOver => (leaving ? 'node-leaving' : 'not-elected');
+type PassedOver = Extract<Reason, 'node-leaving' | 'not-elected'>;
+
+/** Of a node that may hold the address, and does not: nothing is to be done about it. */
+export const isPassedOver = (reason: Reason | undefined): reason is PassedOver =>
+  reason === 'node-leaving' || reason === 'not-elected';
 
 /**
  * The first of those that `accept` lets pass, without sorting: `accept` is asked only of candidates that are better than

@@ -5,6 +5,7 @@ import type { Problem } from '../base/problem.ts';
 import { type Reason, reasonOfCondition, reasons } from '../base/reason.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
+import { isPassedOver } from '../election/rank.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 import {
@@ -267,7 +268,7 @@ function nextSteps(
 ): readonly string[] {
   const steps = new Set<string>();
   const add = (why: Reason | undefined): void => {
-    if (why !== undefined && why !== 'not-elected') steps.add(stepFor(why, service));
+    if (why !== undefined && !isPassedOver(why)) steps.add(stepFor(why, service));
   };
   if (outcome === 'unknown') steps.add('No speaker answers, so who announces it is not known. Look at the speakers.');
   add(reason);

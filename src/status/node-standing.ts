@@ -1,6 +1,7 @@
 import type { AddressVerdict, BgpVerdict, Layer2Verdict } from '../announcement/verdict.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
 import type { Reason } from '../base/reason.ts';
+import { passedOver } from '../election/rank.ts';
 import type { Answer, ClusterStatus } from './cluster-status.ts';
 import type { AddressStatus } from './report.ts';
 
@@ -69,7 +70,7 @@ function layer2Standing(
   if (gone) return { state: 'may-not', reason: 'not-a-member' };
   if (said?.state === 'refused' && said.reason !== 'no-session') return { state: 'may-not', reason: said.reason };
   if (holder === node) return { state: 'holds', reason: said?.reason };
-  return holder === undefined ? { state: 'may' } : { state: 'may-not', reason: 'not-elected' };
+  return holder === undefined ? { state: 'may' } : { state: 'may-not', reason: passedOver(layer2.candidate) };
 }
 
 function bgpStanding(bgp: BgpVerdict, said: AddressStatus | undefined, gone: boolean): NodeStanding['bgp'] {

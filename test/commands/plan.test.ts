@@ -164,6 +164,33 @@ describe('folders made for one thing', () => {
     });
   });
 
+  it('a node that is about to be deleted holds nothing while another one may, and that is said once for all Services', async () => {
+    const leaving = {
+      ...node('node-a'),
+      spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] },
+    };
+    const config = write('config.yaml', CONFIG);
+    const words = (...nodes: readonly object[]): string[] => [
+      '--config',
+      config,
+      '--manifests',
+      objects(service('web'), slice('web', 'node-a'), service('api'), slice('api', 'node-a'), ...nodes),
+    ];
+    const { services } = await plan(...words(leaving, node('node-b')));
+    const address = '203.0.113.0';
+    expect(services[0]).toMatchObject({
+      announcements: [{ address, protocol: 'layer2', node: 'node-b' }],
+      refusals: [{ address, node: 'node-a', reason: 'node-leaving' }],
+    });
+    const { text } = await run(...words(leaving, node('node-b')));
+    expect(text.match(/node-leaving/g)).toHaveLength(1);
+    const alone = await plan(...words(leaving));
+    expect(alone.services[0]).toMatchObject({
+      announcements: [{ address, protocol: 'layer2', node: 'node-a' }],
+      refusals: [],
+    });
+  });
+
   it('a reason that bars every node is repeated for each, also for one that has a reason of its own', async () => {
     const labels = { 'node.kubernetes.io/exclude-from-external-load-balancers': '' };
     const [web] = await planned(CONFIG, service('web'), node('node-a'), node('node-b', { labels }));

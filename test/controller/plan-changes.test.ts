@@ -31,10 +31,10 @@ const lists: ObjectLists = {
   ConfigMap: [],
 };
 
-function changes(edited: string, before = POOLS): PlanChanges {
+function changes(edited: string, before = POOLS, objects = lists): PlanChanges {
   const inForce = mergeEffective(undefined, judge(before), new Set());
   const flags = { ignoreExcludeLb: false, loadBalancerClass: undefined };
-  return changesIn(inForce, judge(edited), inventoryTaker('a')(lists), flags, []);
+  return changesIn(inForce, judge(edited), inventoryTaker('a')(objects), flags, []);
 }
 const names = ({ services }: PlanChanges): string[] => services.map(({ name }) => name);
 
@@ -46,6 +46,17 @@ describe('what an edited configuration would change', () => {
       pools: [],
       stale: [],
       unchanged: 3,
+    });
+  });
+
+  test('a node that is about to be deleted is one of those that may hold an address', () => {
+    const [a, b] = lists.Node;
+    const taints = [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }];
+    const leaving = { ...lists, Node: [a!, { ...b!, body: { ...b!.body, spec: { taints } } }] };
+    const found = changes(`${POOLS}l2Advertisements: [{nodeSelectors: [{matchLabels: {rack: a}}]}]\n`, POOLS, leaving);
+    expect(found.services.find(({ name }) => name === 'web')).toMatchObject({
+      before: { layer2: [{ nodes: ['a', 'b'] }] },
+      after: { layer2: [{ nodes: ['a'] }] },
     });
   });
 

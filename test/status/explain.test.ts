@@ -46,7 +46,7 @@ const everyNode = (more: object): Told => ({
 });
 
 /** For every reason what leads to it. With `elsewhere` another node announces, so there is nothing to do about it. */
-const SCENES: Readonly<Record<Exclude<Reason, 'node-leaving'>, Told & { readonly elsewhere?: true }>> = {
+const SCENES: Readonly<Record<Reason, Told & { readonly elsewhere?: true }>> = {
   'not-load-balancer': { objects: [web({ spec: { type: 'ClusterIP' } })] },
   'other-class': { objects: [web({ spec: { loadBalancerClass: 'example.net/other' } })] },
   'no-cluster-ip': { objects: [web({ spec: { clusterIPs: ['None'] }, status: {} })] },
@@ -81,6 +81,14 @@ const SCENES: Readonly<Record<Exclude<Reason, 'node-leaving'>, Told & { readonly
   },
   'node-draining': {
     objects: [nodeCalled('node-c', { metadata: { name: 'node-c', annotations: { 'clarion.dev/drain': 'true' } } })],
+    elsewhere: true,
+  },
+  'node-leaving': {
+    objects: [
+      nodeCalled('node-c', {
+        spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', value: '1', effect: 'NoSchedule' }] },
+      }),
+    ],
     elsewhere: true,
   },
   'node-not-selected': {
