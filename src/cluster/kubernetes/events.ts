@@ -22,6 +22,8 @@ export interface EventsDeps {
   readonly logger: Logger;
   /** Who reports, of several: the name of the Pod. */
   readonly instance: string;
+  /** The first of several is sent no sooner: an API server that stores an Event stores the status of its Service later. */
+  readonly patience?: Milliseconds;
   readonly find: (kind: ObjectKind, namespace: string, name: string) => ClusterObject | undefined;
 }
 
@@ -177,11 +179,14 @@ export class Events {
     if (this.#stopped || series.waits) return;
     series.waits = true;
     this.#queue.push(series);
-    if (!this.#sending && this.#retry === undefined) void this.#send();
+    if (this.#sending || this.#retry !== undefined) return;
+    const { patience } = this.#deps;
+    if (patience === undefined) void this.#send();
+    else this.#sendAfter(patience);
   }
 
   async #send(): Promise<void> {
-    const { clock, random } = this.#deps;
+    const { random } = this.#deps;
     this.#sending = true;
     for (let series = this.#queue[0]; series !== undefined && !this.#stopped; series = this.#queue[0]) {
       const wait = await this.#sendOne(series);
@@ -193,14 +198,17 @@ export class Events {
         continue;
       }
       if (this.#stopped) break;
-      const delay = ms(Math.max(wait, backoffDelay(RETRY, this.#attempts - 1, random)));
-      this.#retry = clock.startTimer('events', delay, () => {
-        this.#retry = undefined;
-        void this.#send();
-      });
+      this.#sendAfter(ms(Math.max(wait, backoffDelay(RETRY, this.#attempts - 1, random))));
       break;
     }
     this.#sending = false;
+  }
+
+  #sendAfter(delay: Milliseconds): void {
+    this.#retry = this.#deps.clock.startTimer('events', delay, () => {
+      this.#retry = undefined;
+      void this.#send();
+    });
   }
 
   /** Undefined: that is done with. Else to be tried again, no earlier than after that time. */

@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from '../../base/clock.ts';
+import { type Clock, type Milliseconds, ms } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { Random } from '../../base/random.ts';
@@ -65,6 +65,9 @@ const PATHS: Readonly<Record<ListedKind, string>> = {
 const isListed = (kind: ObjectKind): kind is ListedKind => Object.hasOwn(PATHS, kind);
 /** The second is MetalLB's; in our namespace it is ours to read. */
 const CONFIG_NAMES = ['clarion', 'config'];
+
+/** By then the statuses of the same change are written, however busy the server is. */
+const EVENTS_AFTER = ms(100);
 
 /** Resolves once everything was read; while the API server cannot be read it does not. */
 export async function openKubernetes(options: KubernetesOptions): Promise<KubernetesCluster> {
@@ -140,7 +143,7 @@ export class KubernetesCluster implements RunningCluster {
       isListed(kind)
         ? this.#stores[kind].get(ns, name)
         : this.list(kind).find((object) => object.name === name && object.namespace === ns);
-    this.#events = new Events({ client, clock, random, logger, instance, find });
+    this.#events = new Events({ client, clock, random, logger, instance, patience: EVENTS_AFTER, find });
     this.#leases = new Leases(client, namespace);
     this.feed = new ReportFeed(clock);
     this.membershipKey = membershipSecret(client, namespace);
