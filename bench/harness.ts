@@ -92,6 +92,7 @@ export async function runBench(
     write(`${title}\n${cpus().length} cores, Node ${process.versions.node}, Linux ${release()}, load ${load()}\n\n`);
     const bench = new Bench();
     const overdue = systemClock.startTimer('benchmark', limit, () => {
+      bench.verdict();
       write(`not finished within ${limit / 1000} s\n`);
       process.exit(ExitCode.problems);
     });

@@ -160,13 +160,13 @@ async function large(bench: Bench, scene: Scene): Promise<void> {
   const wanted = new Set(parts.length === 0 ? ['size', 'churn', 'idle', 'restart'] : parts);
   const watchers = await startWatching(bench, scene);
   await scene.configure(configuration(0));
-  let [controller, speaker] = await startBoth(scene);
   const began = machineTime();
   await forEach(0, count, AT_ONCE, async (i) => {
     await scene.request('POST', SLICES, slice(nameOf(i), true));
     await scene.request('POST', SERVICES(OURS), service(nameOf(i)));
   });
   const made = machineTime() - began;
+  let [controller, speaker] = await startBoth(scene);
   const settled = async (): Promise<void> => {
     await until('nothing changes any more', 100_000, () => quiet(scene), 100);
   };
