@@ -3,7 +3,7 @@
 // Installs only what is missing, says what it installs, and ends with exit code 3 and the exact command where it cannot.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -193,4 +193,6 @@ async function bundle() {
     },
     logLevel: 'warning',
   });
+  // With its first line it is a program: package.json's bins, and a link named kubectl-clarion.
+  chmodSync(join(root, 'dist', 'main.js'), 0o755);
 }

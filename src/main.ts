@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { ClarionError, ExitCode, systemCodeOf } from './base/errors.ts';
 import { version } from './commands/version.ts';
