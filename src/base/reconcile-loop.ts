@@ -1,6 +1,13 @@
 import type { Clock, Milliseconds, Timer } from './clock.ts';
 import { ms } from './clock.ts';
 
+interface Pace {
+  /** Before a pass that follows a quiet time. */
+  readonly breath?: Milliseconds | undefined;
+  /** At least so long after each pass. */
+  readonly rest?: () => Milliseconds;
+}
+
 /**
  * Level-triggered reconciliation: `mark` says only that something changed, and the pass reads everything anew.
  * The first mark after a quiet time runs the pass at once (in a microtask, so that marks of one turn become one pass);
@@ -13,13 +20,13 @@ export class ReconcileLoop {
   readonly #pass: () => void;
   readonly #failed: (thrown: unknown) => void;
   readonly #name: string;
-  readonly #breath: Milliseconds | undefined;
+  readonly #pace: Pace;
   #state: 'idle' | 'scheduled' | 'resting' | 'stopped' = 'idle';
   #markedWhileResting = false;
   #timer: Timer | undefined;
 
-  constructor(name: string, clock: Clock, pass: () => void, failed: (thrown: unknown) => void, breath?: Milliseconds) {
-    this.#breath = breath;
+  constructor(name: string, clock: Clock, pass: () => void, failed: (thrown: unknown) => void, pace: Pace = {}) {
+    this.#pace = pace;
     this.#name = name;
     this.#failed = failed;
     this.#clock = clock;
@@ -30,8 +37,9 @@ export class ReconcileLoop {
     if (this.#state === 'resting') this.#markedWhileResting = true;
     if (this.#state !== 'idle') return;
     this.#state = 'scheduled';
-    if (this.#breath === undefined) queueMicrotask(() => this.#run());
-    else this.#timer = this.#clock.startTimer(`${this.#name} breath`, this.#breath, () => this.#run());
+    const { breath } = this.#pace;
+    if (breath === undefined) queueMicrotask(() => this.#run());
+    else this.#timer = this.#clock.startTimer(`${this.#name} breath`, breath, () => this.#run());
   }
 
   stop(): void {
@@ -51,10 +59,14 @@ export class ReconcileLoop {
       this.#failed(thrown);
     }
     const took = this.#clock.now() - started;
-    this.#timer = this.#clock.startTimer(`${this.#name} rest`, ms(Math.min(1000, took)), () => {
-      if (this.#state !== 'resting') return;
-      this.#state = 'idle';
-      if (this.#markedWhileResting) this.mark();
-    });
+    this.#timer = this.#clock.startTimer(
+      `${this.#name} rest`,
+      ms(Math.max(Math.min(1000, took), this.#pace.rest?.() ?? 0)),
+      () => {
+        if (this.#state !== 'resting') return;
+        this.#state = 'idle';
+        if (this.#markedWhileResting) this.mark();
+      },
+    );
   }
 }

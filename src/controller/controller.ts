@@ -54,6 +54,10 @@ export interface ControllerDeps {
  */
 const BREATH = ms(2);
 
+/** While so many statuses wait for the API server, what another pass would decide waits as well: the cores are the server's. */
+const BACKLOG = 100;
+const REST_IN_BACKLOG = ms(200);
+
 export class Controller {
   readonly #deps: ControllerDeps;
   readonly #loop: ReconcileLoop;
@@ -91,7 +95,10 @@ export class Controller {
       (thrown) => {
         logger.error('a bug: the controller could not finish a pass', { err: thrown });
       },
-      deps.alone === true ? undefined : BREATH,
+      {
+        breath: deps.alone === true ? undefined : BREATH,
+        rest: () => (this.#writes.pending > BACKLOG ? REST_IN_BACKLOG : ms(0)),
+      },
     );
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();

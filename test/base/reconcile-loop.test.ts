@@ -99,7 +99,7 @@ test('a loop that takes a breath runs after it, once for all marks of that time'
     clock,
     () => passes++,
     () => {},
-    ms(2),
+    { breath: ms(2) },
   );
   loop.mark();
   await turn();
@@ -113,4 +113,22 @@ test('a loop that takes a breath runs after it, once for all marks of that time'
   loop.stop();
   clock.advance(10);
   expect(passes).toBe(1);
+});
+
+test('a loop rests at least as long as it is told after each pass', async () => {
+  const clock = new VirtualClock();
+  let [passes, rest] = [0, 200];
+  const pass = (): void => void passes++;
+  const loop = new ReconcileLoop('test', clock, pass, () => {}, { rest: () => ms(rest) });
+  loop.mark();
+  await turn();
+  loop.mark();
+  clock.advance(199);
+  await turn();
+  expect(passes).toBe(1);
+  rest = 0;
+  clock.advance(1);
+  await turn();
+  expect(passes).toBe(2);
+  loop.stop();
 });
