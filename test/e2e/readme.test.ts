@@ -52,19 +52,6 @@ describe.skipIf(!privateTree.inside)(`the example in README.md${skipNote}`, () =
     expect(await daemon.stop()).toBe(0);
   });
 
-  test('its metrics are those that there are', async () => {
-    scene.empty();
-    const daemon = await scene.start();
-    const { body } = await daemon.get('/metrics');
-    const there = [...body.matchAll(/^# TYPE (\S+)/gm)]
-      .map(([, name]) => name ?? '')
-      .filter((name) => !/^clarion_(process|nodejs)_/.test(name));
-    const table = /^\| metric \|.*?\n\n/ms.exec(readme)?.[0] ?? '';
-    const named = [...table.matchAll(/`(clarion_[^`]+)`/g)].flatMap(([, pattern = '']) => namesOf(pattern));
-    expect(there.toSorted()).toEqual([...new Set(named)].toSorted());
-    await daemon.stop();
-  });
-
   test('the bundle has the version of package.json', async () => {
     const { version } = JSON.parse(
       readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8'),
@@ -72,10 +59,3 @@ describe.skipIf(!privateTree.inside)(`the example in README.md${skipNote}`, () =
     expect(await scene.lab.run('node-a', [process.execPath, PROGRAM, '--version'])).toBe(`${version}\n`);
   });
 });
-
-/** `a_{b,c}_total{label}` is two names; the last pair of braces has the labels. */
-function namesOf(pattern: string): string[] {
-  const name = pattern.replace(/\{[^{}]*\}$/, '');
-  const choice = /\{([^{}]*)\}/.exec(name);
-  return choice === null ? [name] : (choice[1] ?? '').split(',').map((word) => name.replace(choice[0], word));
-}
