@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { seconds } from '../../src/base/clock.ts';
+import { ms, seconds } from '../../src/base/clock.ts';
 import { WORKLOAD_CONTROLLERS } from '../../src/lab/kubernetes/cluster.ts';
 import { Kubelet } from '../../src/lab/kubernetes/kubelet.ts';
+import { NODES, type NodeName, nodeAddress } from '../../src/lab/kubernetes/network.ts';
 import { toolCommand } from '../../src/lab/tool-process.ts';
+import type { StatusReport } from '../../src/status/report.ts';
 import { type TestCluster, testCluster } from '../support/kubernetes.ts';
 
 /** A cluster with Clarion installed from its own manifests: real controllers make the Pods, which run under their ServiceAccounts. */
@@ -60,4 +62,15 @@ export async function installed(name: string, configuration: string, overlay = '
       await cluster.stop();
     },
   };
+}
+
+/** Which speaker says of itself that it announces the address. */
+export async function holderOf({ cluster }: Installed, address: string): Promise<NodeName | undefined> {
+  for (const node of NODES) {
+    const answer = await cluster.prober.get(`http://${nodeAddress(node)}:7472/status?address=${address}`, ms(500));
+    if (!answer.ok) continue;
+    const { speaker } = JSON.parse(answer.text) as StatusReport;
+    if (speaker?.addresses.some((one) => one.address === address && one.state === 'announced')) return node;
+  }
+  return undefined;
 }

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ms, seconds } from '../../src/base/clock.ts';
 import { startConnections } from '../../src/lab/connections.ts';
 import { CLIENT, NODES, type NodeName, nodeAddress } from '../../src/lab/kubernetes/network.ts';
-import type { StatusReport } from '../../src/status/report.ts';
 import { kubernetes, kubernetesSkipNote } from '../support/kubernetes.ts';
 import { until } from '../support/until.ts';
 import { wait } from './controllers.ts';
-import { type Installed, installed } from './installed.ts';
+import { holderOf, type Installed, installed } from './installed.ts';
 import { webDeployment, webService } from './workloads.ts';
 
 /**
@@ -28,16 +27,7 @@ describe.skipIf(!kubernetes.available)(`the API server away${kubernetesSkipNote}
   const serviceVersion = async (): Promise<string> =>
     (await place.get<{ metadata: { resourceVersion: string } }>('service', 'web')).metadata.resourceVersion;
 
-  /** As each speaker says it of itself. */
-  async function holder(): Promise<NodeName | undefined> {
-    for (const node of NODES) {
-      const answer = await place.cluster.prober.get(`http://${nodeAddress(node)}:7472/status?address=${VIP}`, ms(500));
-      if (!answer.ok) continue;
-      const { speaker } = JSON.parse(answer.text) as StatusReport;
-      if (speaker?.addresses.some(({ address, state }) => address === VIP && state === 'announced')) return node;
-    }
-    return undefined;
-  }
+  const holder = () => holderOf(place, VIP);
 
   const ready = async (node: NodeName): Promise<boolean> =>
     (await place.cluster.prober.get(`http://${nodeAddress(node)}:7472/readyz`, ms(1000))).ok;
