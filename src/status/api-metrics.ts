@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { type Sample, sampled } from './sampled.ts';
 
 /** What is known of the way to an API server; each count since the start. */
 export interface ApiFacts {
@@ -18,39 +19,9 @@ export interface ApiFacts {
   readonly reports?: { readonly pods: number; readonly streams: number } | undefined;
 }
 
-type Sample = readonly [Readonly<Record<string, string>>, number];
-
 /** Of a process in a cluster. */
 export function registerApiMetrics(registry: Registry, facts: () => ApiFacts): void {
-  const gauge = (name: string, help: string, labelNames: string[], read: (of: ApiFacts) => readonly Sample[]): void => {
-    const one = new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        one.reset();
-        for (const [labels, value] of read(facts())) one.set(labels, value);
-      },
-    });
-  };
-  const counter = (
-    name: string,
-    help: string,
-    labelNames: string[],
-    read: (of: ApiFacts) => readonly Sample[],
-  ): void => {
-    const one = new Counter({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        one.reset();
-        for (const [labels, value] of read(facts())) one.inc(labels, value);
-      },
-    });
-  };
+  const { gauge, counter } = sampled(registry, facts);
   const each =
     (read: (of: ApiFacts['resources'][number]) => number) =>
     ({ resources }: ApiFacts): readonly Sample[] =>

@@ -1,6 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
+import { type Labels, type Sample, sampled } from './sampled.ts';
 
 /** What BGP and BFD have to say, as of a scrape. */
 export interface SessionFacts {
@@ -8,35 +9,8 @@ export interface SessionFacts {
   readonly bfd: readonly BfdSessionReport[];
 }
 
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [Labels, number];
-
-/** A session that is gone from the configuration has no samples any more: all are made anew at each scrape. */
 export function registerSessionMetrics(registry: Registry, facts: () => SessionFacts): void {
-  const gauge = (name: string, help: string, labelNames: string[], read: (of: SessionFacts) => Sample[]): void => {
-    const one = new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        one.reset();
-        for (const [labels, value] of read(facts())) one.set(labels, value);
-      },
-    });
-  };
-  const counter = (name: string, help: string, labelNames: string[], read: (of: SessionFacts) => Sample[]): void => {
-    const one = new Counter({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        one.reset();
-        for (const [labels, value] of read(facts())) one.inc(labels, value);
-      },
-    });
-  };
+  const { gauge, counter } = sampled(registry, facts);
   const ofPeer = ({ name }: SessionReport): Labels => ({ peer: name });
   gauge('clarion_bgp_session_up', 'BGP session established (1) or not (0)', ['peer'], ({ sessions }) =>
     sessions.map((one) => [ofPeer(one), one.state === 'established' ? 1 : 0]),
