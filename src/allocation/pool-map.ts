@@ -1,6 +1,7 @@
 import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import { type IpRange, rangeContains } from '../base/ip-range.ts';
 import { anySelectorMatches, type Labels } from '../base/label-selector.ts';
+import { compareText } from '../base/name-order.ts';
 import type { Pool } from '../config/config.ts';
 import { impliedNamespaceLabels } from '../inventory/namespace.ts';
 import type { ServiceRequest } from '../inventory/service-request.ts';
@@ -179,8 +180,6 @@ const allowsLabels = ({ serviceAllocation }: Pool, labels: Labels): boolean =>
 
 /** Priority 1 is the best, 0 (not given) the last. */
 const rankOf = ({ serviceAllocation }: Pool): number => serviceAllocation?.priority || Number.MAX_SAFE_INTEGER;
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** From a retired pool nothing more is given. */
 function usageOf(pool: Pool, space: PoolSpace): Usage {

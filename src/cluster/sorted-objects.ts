@@ -1,3 +1,4 @@
+import { compareNames } from '../base/name-order.ts';
 import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from './ports.ts';
 
 /** Above this many changes at once a list is sorted anew instead of patched. */
@@ -35,7 +36,7 @@ export class SortedObjects<T extends Named> {
 
   list(): readonly T[] {
     if (this.#changed.size === 0) return this.#list;
-    if (this.#changed.size > PATCH_AT_MOST) this.#list = [...this.#objects.values()].sort(compareObjects);
+    if (this.#changed.size > PATCH_AT_MOST) this.#list = [...this.#objects.values()].sort(compareNames);
     else {
       const list = [...this.#list];
       for (const [key, named] of this.#changed) patch(list, named, this.#objects.get(key));
@@ -68,16 +69,11 @@ function patch<T extends Named>(list: T[], named: T, object: T | undefined): voi
   let high = list.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareObjects(list[middle]!, named) < 0) low = middle + 1;
+    if (compareNames(list[middle]!, named) < 0) low = middle + 1;
     else high = middle;
   }
   const at = list[low];
-  const found = at !== undefined && compareObjects(at, named) === 0 ? 1 : 0;
+  const found = at !== undefined && compareNames(at, named) === 0 ? 1 : 0;
   if (object === undefined) list.splice(low, found);
   else list.splice(low, found, object);
 }
-
-const compareObjects = (a: Named, b: Named): number =>
-  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
-
-export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

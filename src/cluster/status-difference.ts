@@ -1,3 +1,4 @@
+import { type Fields, fieldsOf, isFields } from '../base/fields.ts';
 import type { ClusterObject, Condition, ServiceStatus } from './ports.ts';
 
 /** What a Service would have to get for its status to be the wanted one. */
@@ -60,8 +61,4 @@ export function versionOf({ body }: ClusterObject): string | undefined {
   return typeof version === 'string' ? version : undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : {});
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? value.filter(isFields) : []);

@@ -1,7 +1,7 @@
 import { ms, seconds, systemClock } from '../base/clock.ts';
 import { type ClarionError, environmentError } from '../base/errors.ts';
+import { fieldsOf } from '../base/fields.ts';
 import { annotate } from '../cluster/kubernetes/annotations.ts';
-import { fieldsOf } from '../cluster/kubernetes/api-answer.ts';
 import type { ApiAccess, ApiClient } from '../cluster/kubernetes/api-client.ts';
 import { openApiClient } from '../cluster/kubernetes/http-client.ts';
 import { inClusterIdentity } from '../cluster/kubernetes/in-cluster.ts';

@@ -1,4 +1,5 @@
 import { Scalar } from 'yaml';
+import { isFields } from '../base/fields.ts';
 import { parseIpAddress } from '../base/ip-address.ts';
 import { didYouMean } from './closest.ts';
 import type { Element, ListSection } from './element.ts';
@@ -93,7 +94,7 @@ export const legacyPeer = (located: Located, index: number): Element => {
   const { value, place, faults } = rewrite(located, PEER, 'a peer');
   const name = `peer${index + 1}`;
   const peer = withoutZeros(value);
-  if (!isRecord(peer)) return element('peers', name, peer, place, faults, index);
+  if (!isFields(peer)) return element('peers', name, peer, place, faults, index);
   const { routerID, ...rest } = peer;
   const read = parseIpAddress(textOf(routerID));
   if (!read.ok || read.value.family === 'ipv4') return element('peers', name, { ...peer, name }, place, faults, index);
@@ -111,7 +112,7 @@ export const legacyBfdProfile = (located: Located, index: number): Element => {
 /** The pool, and what its protocol says about announcing it. */
 export function legacyPool(located: Located, index: number): readonly Element[] {
   const { value, place, faults } = rewrite(located, POOL, 'a pool');
-  if (!isRecord(value)) return [element('pools', undefined, value, place, faults, index)];
+  if (!isFields(value)) return [element('pools', undefined, value, place, faults, index)];
   const { protocol, bgpAdvertisements, ...rest } = value;
   const name = nameIn(value);
   const pool = (more: readonly Fault[]) =>
@@ -159,7 +160,7 @@ function advertisement(
   { value, place }: Located,
   index: number,
 ): Element {
-  return element(section, name, isRecord(value) ? { ...value, name, ipAddressPools: [pool] } : value, place, [], index);
+  return element(section, name, isFields(value) ? { ...value, name, ipAddressPools: [pool] } : value, place, [], index);
 }
 
 function element(
@@ -187,7 +188,7 @@ function renamed(
   kind: string,
   faults: Fault[],
 ): { value: unknown; place: Place } {
-  if (!isRecord(value)) return { value, place };
+  if (!isFields(value)) return { value, place };
   const values: [string, unknown][] = [];
   const parts = new Map<string | number, { keyAt: number; place: Place }>();
   for (const [key, inner] of Object.entries(value)) {
@@ -213,7 +214,7 @@ function renamed(
 }
 
 const textsOf = (field: string, value: unknown): unknown =>
-  field === 'matchLabels' && isRecord(value) ? plainObject(Object.entries(value).map(([k, v]) => [k, v ?? ''])) : value;
+  field === 'matchLabels' && isFields(value) ? plainObject(Object.entries(value).map(([k, v]) => [k, v ?? ''])) : value;
 
 function renamedList(
   value: unknown,
@@ -241,16 +242,13 @@ function renamedList(
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 function withoutZeros(value: unknown, fields?: readonly string[]): unknown {
-  if (!isRecord(value)) return value;
+  if (!isFields(value)) return value;
   const zero = (key: string, part: unknown) =>
     part === '' || (part === 0 && fields === undefined) ? (fields?.includes(key) ?? true) : false;
   return plainObject(Object.entries(value).filter(([key, part]) => !zero(key, part)));
 }
 
 function nameIn(value: unknown): string | undefined {
-  const name = isRecord(value) ? value['name'] : undefined;
+  const name = isFields(value) ? value['name'] : undefined;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,3 +1,4 @@
+import { type Fields, isFields } from '../base/fields.ts';
 import { didYouMean } from './closest.ts';
 import { parseDuration } from './duration.ts';
 import type { Element, ListSection } from './element.ts';
@@ -62,19 +63,15 @@ export const KINDS: Readonly<Record<string, Kind>> = {
 /** MetalLB's CRD: ports above are refused. */
 const HIGHEST_PORT = 16_384;
 
-export type Values = Readonly<Record<string, unknown>>;
-export const isRecord = (value: unknown): value is Values =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** One object is one element; a deprecated AddressPool carries its advertisements in itself. */
 export function elementsOf(object: FoundObject, kind: Kind): readonly Element[] {
   const { value, place, faults: read } = object.read();
-  const metadata = isRecord(value) ? value['metadata'] : undefined;
-  const spec = isRecord(value) ? (value['spec'] ?? {}) : {};
+  const metadata = isFields(value) ? value['metadata'] : undefined;
+  const spec = isFields(value) ? (value['spec'] ?? {}) : {};
   const inSpec = specPlace(place);
   const faults = read.filter(({ at }) => liesInSpec(place, at));
   const fields = object.kind === 'BGPPeer' && object.version === 'v1beta1' ? PEER_V1BETA1 : kind.fields;
-  if (!isRecord(spec)) {
+  if (!isFields(spec)) {
     faults.push({ code: 'wrong-type', at: inSpec.at, message: `"spec" of ${object.text.object} is not a mapping` });
     return [elementOf(object, kind.section, object.name, {}, inSpec, faults)];
   }
@@ -82,9 +79,9 @@ export function elementsOf(object: FoundObject, kind: Kind): readonly Element[] 
   if (object.kind === 'AddressPool') return addressPool(object, spec, inSpec, faults);
   const converted = object.kind === 'BGPPeer' ? peerOf(object, spec, inSpec, faults) : withoutZeroPref(spec);
   if (object.kind === 'IPAddressPool') faults.push(...addressFaults(spec, inSpec));
-  const labels = isRecord(metadata) && object.kind === 'IPAddressPool' ? metadata['labels'] : undefined;
+  const labels = isFields(metadata) && object.kind === 'IPAddressPool' ? metadata['labels'] : undefined;
   const known = Object.entries(converted).filter(([key]) => fields.includes(key));
-  const entries = isRecord(labels) ? [['labels', labels] as const, ...known] : known;
+  const entries = isFields(labels) ? [['labels', labels] as const, ...known] : known;
   return [elementOf(object, kind.section, object.name, plainObject(entries), inSpec, faults)];
 }
 
@@ -107,11 +104,11 @@ function elementOf(
   place: Place,
   faults: readonly Fault[],
 ): Element {
-  const named = isRecord(value) && name !== undefined ? plainObject([['name', name], ...Object.entries(value)]) : value;
+  const named = isFields(value) && name !== undefined ? plainObject([['name', name], ...Object.entries(value)]) : value;
   return { section, name, position: 1, value: named, place, faults, writtenAs: (field) => field, text };
 }
 
-function unknownKeys(value: Values, place: Place, fields: readonly string[], noun: string): Fault[] {
+function unknownKeys(value: Fields, place: Place, fields: readonly string[], noun: string): Fault[] {
   return Object.keys(value)
     .filter((key) => !fields.includes(key))
     .map((key) => {
@@ -121,7 +118,7 @@ function unknownKeys(value: Values, place: Place, fields: readonly string[], nou
 }
 
 /** Go's net.ParseCIDR takes no blanks; ranges may have some around their hyphen. */
-function addressFaults(spec: Values, place: Place): Fault[] {
+function addressFaults(spec: Fields, place: Place): Fault[] {
   const addresses = spec['addresses'];
   if (!Array.isArray(addresses)) return [];
   return addresses.flatMap((text: unknown, i): Fault[] =>
@@ -132,11 +129,11 @@ function addressFaults(spec: Values, place: Place): Fault[] {
 }
 
 /** 0 is Go's way to say that no LOCAL_PREF was given. */
-const withoutZeroPref = (spec: Values): Values =>
+const withoutZeroPref = (spec: Fields): Fields =>
   spec['localPref'] === 0 ? plainObject(Object.entries(spec).filter(([key]) => key !== 'localPref')) : spec;
 
 /** MetalLB 0.13: pool and advertisements in one; every advertisement is of this pool alone. */
-function addressPool(object: FoundObject, spec: Values, place: Place, faults: Fault[]): readonly Element[] {
+function addressPool(object: FoundObject, spec: Fields, place: Place, faults: Fault[]): readonly Element[] {
   const { protocol, bgpAdvertisements = [], ...rest } = spec;
   const name = object.name;
   const refuse = (code: Fault['code'], field: string, message: string) =>
@@ -158,17 +155,17 @@ function addressPool(object: FoundObject, spec: Values, place: Place, faults: Fa
   const given: readonly unknown[] = bgpAdvertisements.length === 0 ? [{}] : bgpAdvertisements;
   const advertisements = given.map((item, i) => {
     const at = placeAt(place, ['bgpAdvertisements', i]);
-    const wrong = isRecord(item)
+    const wrong = isFields(item)
       ? unknownKeys(item, at, LEGACY_ADVERTISEMENT, 'an entry of bgpAdvertisements')
       : [{ code: 'wrong-type', at: at.at, message: 'an entry of "bgpAdvertisements" is not a mapping' } as const];
-    const value = isRecord(item) ? { ipAddressPools: [name], ...withoutZeroPref(item) } : item;
+    const value = isFields(item) ? { ipAddressPools: [name], ...withoutZeroPref(item) } : item;
     return elementOf(object, 'bgpAdvertisements', given.length === 1 ? name : `${name}-${i + 1}`, value, at, wrong);
   });
   return [pool, ...advertisements];
 }
 
 /** Go's zero values; and the limits of the CRD where ours are wider. */
-function peerOf({ version }: FoundObject, spec: Values, place: Place, faults: Fault[]): Values {
+function peerOf({ version }: FoundObject, spec: Fields, place: Place, faults: Fault[]): Fields {
   const zeroNumbers = version === 'v1beta1' ? ['myASN', 'peerASN', 'peerPort'] : ['myASN', 'peerASN'];
   const isZero = (key: string, value: unknown): boolean =>
     (value === '' && !TIMERS.includes(key) && key !== 'dynamicASN') || (value === 0 && zeroNumbers.includes(key));
@@ -202,7 +199,7 @@ function isWholeSeconds(text: string): boolean {
 
 /** A reference without a name is none; MetalLB looks in its own namespace whatever is written, and so do we. */
 function secretNamed(key: string, value: unknown): readonly (readonly [string, unknown])[] {
-  if (key !== 'passwordSecret' || !isRecord(value)) return [[key, value]];
+  if (key !== 'passwordSecret' || !isFields(value)) return [[key, value]];
   const { name, namespace: _namespace, ...others } = value;
   if (name === undefined || name === '') return Object.keys(others).length === 0 ? [] : [[key, others]];
   return [[key, { name, ...others }]];

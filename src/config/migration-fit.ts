@@ -1,6 +1,6 @@
+import { type Fields, isFields } from '../base/fields.ts';
 import { parseIpAddress } from '../base/ip-address.ts';
 import type { Element } from './element.ts';
-import { isRecord, type Values } from './metallb-resources.ts';
 import { placeAt, plainObject } from './tree.ts';
 
 /**
@@ -18,7 +18,7 @@ type Tell = (kind: 'differs' | 'no-equivalent', at: number, field: string, messa
 /** The element as it fits; undefined: it is left out. */
 export function fit(element: Element, around: Around, tell: Tell): Element | undefined {
   const { value, section } = element;
-  if (!isRecord(value)) return element;
+  if (!isFields(value)) return element;
   const at = (field: string): number => element.place.parts.get(field)?.keyAt ?? element.place.at;
   const say = (kind: 'differs' | 'no-equivalent', field: string, message: string) =>
     tell(kind, at(field), field, message);
@@ -63,7 +63,7 @@ export function fit(element: Element, around: Around, tell: Tell): Element | und
 }
 
 /** Undefined: there is no pool that it could be about. */
-function withPools(value: Values, { pools, selfAdvertised }: Around): Values | undefined {
+function withPools(value: Fields, { pools, selfAdvertised }: Around): Fields | undefined {
   const selects = ['ipAddressPools', 'ipAddressPoolSelectors'].some((field) => {
     const list = value[field];
     return list !== undefined && (!Array.isArray(list) || list.length > 0);
@@ -73,7 +73,7 @@ function withPools(value: Values, { pools, selfAdvertised }: Around): Values | u
   return others.length === 0 ? undefined : plainObject(Object.entries({ ...value, ipAddressPools: others }));
 }
 
-function peer(value: Values, say: (kind: 'differs', field: string, message: string) => void): Values {
+function peer(value: Fields, say: (kind: 'differs', field: string, message: string) => void): Fields {
   const dropped = new Set<string>();
   const drop = (field: string, message?: string): void => {
     dropped.add(field);

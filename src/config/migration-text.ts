@@ -1,7 +1,7 @@
 import { Document, isMap, isNode, isSeq, Pair, Scalar, YAMLMap } from 'yaml';
+import { isFields } from '../base/fields.ts';
 import type { Community } from './config.ts';
 import { type Element, LIST_SECTIONS } from './element.ts';
-import { isRecord } from './metallb-resources.ts';
 import { plainObject } from './tree.ts';
 
 /** The configuration that a migration gives, as text: each element under a comment that tells what it was. */
@@ -74,7 +74,7 @@ export const configMapOf = (namespace: string, text: string) => ({
 
 /** As people write it: the name first, then labels, and no fields that say nothing. */
 function inOrder(value: unknown): unknown {
-  if (!isRecord(value)) return value;
+  if (!isFields(value)) return value;
   const { name, labels, ...rest } = value;
   const said = Object.entries({ name, labels, ...rest }).filter(([, part]) => part !== undefined && !isEmptyList(part));
   return plainObject(said);

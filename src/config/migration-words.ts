@@ -1,6 +1,7 @@
+import { isFields } from '../base/fields.ts';
 import type { Element } from './element.ts';
 import type { FoundObject } from './metallb-objects.ts';
-import { isRecord, KINDS } from './metallb-resources.ts';
+import { KINDS } from './metallb-resources.ts';
 import { type MigrationNote, noteOf } from './migration-note.ts';
 import type { ConfigText } from './source.ts';
 import { placeAt } from './tree.ts';
@@ -49,7 +50,7 @@ const UNKNOWN: Words = ['no-equivalent', 'this kind of object is not known here'
 
 /** Of an element that was converted. */
 export function usageNotes({ section, value, place }: Element, text: ConfigText): readonly MigrationNote[] {
-  if (!isRecord(value)) return [];
+  if (!isFields(value)) return [];
   const note = (field: string, message: string) => noteOf('differs', text, placeAt(place, [field]).at, message, field);
   if (section === 'l2Advertisements' && !isFilled(value['interfaces']))
     return [

@@ -1,3 +1,4 @@
+import { isFields } from '../base/fields.ts';
 import type { Problem } from '../base/problem.ts';
 import { parseNumericCommunity } from './community.ts';
 import type { Community } from './config.ts';
@@ -5,7 +6,7 @@ import { type Element, Findings, LIST_SECTIONS, type ListSection } from './eleme
 import { judgeElements } from './judge.ts';
 import { findLegacyTexts, legacyElements } from './metallb-config-map.ts';
 import { type FoundObject, findObjects } from './metallb-objects.ts';
-import { elementsOf, isRecord, KINDS } from './metallb-resources.ts';
+import { elementsOf, KINDS } from './metallb-resources.ts';
 import { reportEcho } from './metallb-rules.ts';
 import { fit } from './migration-fit.ts';
 import { calledBriefly, type MigrationNote, noteOf } from './migration-note.ts';
@@ -203,8 +204,8 @@ function aliasesOf(objects: readonly FoundObject[], findings: Findings): readonl
   const aliases = new Map<string, MigratedAlias>();
   for (const object of objects) {
     const { value, place } = object.read();
-    const spec = isRecord(value) ? value['spec'] : undefined;
-    const listed = isRecord(spec) ? (spec['communities'] ?? []) : [];
+    const spec = isFields(value) ? value['spec'] : undefined;
+    const listed = isFields(spec) ? (spec['communities'] ?? []) : [];
     const refuse = (code: ProblemCode, path: readonly PropertyKey[], message: string) => {
       const base = {
         section: 'communities',
@@ -219,7 +220,7 @@ function aliasesOf(objects: readonly FoundObject[], findings: Findings): readonl
     };
     if (!Array.isArray(listed)) refuse('wrong-type', ['communities'], '"communities" is not a list');
     for (const [i, item] of (Array.isArray(listed) ? listed : []).entries()) {
-      const { name = '', value: text = '' } = isRecord(item) ? item : {};
+      const { name = '', value: text = '' } = isFields(item) ? item : {};
       const community = typeof text === 'string' ? parseNumericCommunity(text) : undefined;
       const path = ['communities', i];
       if (typeof name !== 'string') refuse('wrong-type', [...path, 'name'], 'the name of an alias is a text');
@@ -243,11 +244,11 @@ function textOf(
 ): string {
   const selectsByLabel = elements.some(
     ({ value }) =>
-      isRecord(value) && Array.isArray(value['ipAddressPoolSelectors']) && value['ipAddressPoolSelectors'].length > 0,
+      isFields(value) && Array.isArray(value['ipAddressPoolSelectors']) && value['ipAddressPoolSelectors'].length > 0,
   );
   const migrated = elements.map((element) => ({
     element:
-      selectsByLabel || !isRecord(element.value)
+      selectsByLabel || !isFields(element.value)
         ? element
         : { ...element, value: { ...element.value, labels: undefined } },
     origin: originOf(element.text ?? text, element.place.at, (element.text ?? text).object),

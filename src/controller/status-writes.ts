@@ -1,6 +1,7 @@
 import { type BackoffRange, backoffDelay } from '../base/backoff.ts';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { compareNames } from '../base/name-order.ts';
 import type { Random } from '../base/random.ts';
 import type { ClusterObject, ClusterWriter, ServiceStatus, StatusOutcome } from '../cluster/ports.ts';
 import { statusDifference, versionOf } from '../cluster/status-difference.ts';
@@ -233,7 +234,3 @@ function changes(
   }
   return { gone, come };
 }
-
-const compareNames = (a: ClusterObject, b: ClusterObject): number =>
-  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,3 +1,4 @@
+import { isFields } from '../base/fields.ts';
 import type { Labels } from '../base/label-selector.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
@@ -106,9 +107,6 @@ export class FieldReader {
     this.#complain(this.#at(key), `must be ${wanted}, not ${shown(value)}`);
   }
 }
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A value as a person would recognise it in the manifest. */
 export function shown(value: unknown): string {

@@ -1,5 +1,6 @@
 import { compact } from '../base/compact.ts';
 import type { Labels } from '../base/label-selector.ts';
+import { compareNames } from '../base/name-order.ts';
 import type { Problem } from '../base/problem.ts';
 import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -120,9 +121,6 @@ function listReader<V>(read: (object: ClusterObject) => V): (objects: readonly C
     return { all, gone, come };
   };
 }
-
-const compareNames = (a: ClusterObject, b: ClusterObject): number =>
-  a.namespace === b.namespace ? (a.name < b.name ? -1 : a.name > b.name ? 1 : 0) : a.namespace < b.namespace ? -1 : 1;
 
 /** Of all of them, looked for only where one that came or went has any. */
 function problemsOf<V extends { readonly problems: readonly Problem[] }>(

@@ -1,3 +1,5 @@
+import { isFields } from '../base/fields.ts';
+
 /** A condition of a Service as it stands in its status. */
 export interface DatedCondition {
   readonly type: string;
@@ -27,6 +29,4 @@ export function conditionsOf(body: Readonly<Record<string, unknown>>): readonly 
   });
 }
 
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');

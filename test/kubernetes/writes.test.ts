@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { seconds, systemClock } from '../../src/base/clock.ts';
+import { fieldsOf } from '../../src/base/fields.ts';
 import { silentLogger } from '../../src/base/logger.ts';
 import { keepAliveAgent } from '../../src/cluster/kubernetes/agent.ts';
-import { fieldsOf } from '../../src/cluster/kubernetes/api-answer.ts';
 import type { ApiAnswer, ApiClient } from '../../src/cluster/kubernetes/api-client.ts';
 import { Events } from '../../src/cluster/kubernetes/events.ts';
 import { openApiClient } from '../../src/cluster/kubernetes/http-client.ts';

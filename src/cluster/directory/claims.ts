@@ -1,7 +1,7 @@
 import { compact } from '../../base/compact.ts';
+import { compareText } from '../../base/name-order.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ClusterObject } from '../ports.ts';
-import { compareText } from '../sorted-objects.ts';
 
 /** "Kind/namespace/name": none of the three may contain a slash. */
 export type ObjectKey = string & { readonly __format: 'Kind/namespace/name' };

@@ -1,9 +1,10 @@
 import { readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
+import { compareText } from '../../base/name-order.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ObjectLists } from '../ports.ts';
-import { compareText, SortedLists } from '../sorted-objects.ts';
+import { SortedLists } from '../sorted-objects.ts';
 import { keyOf, ObjectClaims } from './claims.ts';
 import { fileProblem, look, readText } from './files.ts';
 import { parseManifest } from './parse.ts';

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
+import { compareText } from '../../base/name-order.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ServiceStatus, SpeakerReport, WriteOutcome } from '../ports.ts';
-import { compareText } from '../sorted-objects.ts';
 import {
   type AnnotationRecord,
   annotated,

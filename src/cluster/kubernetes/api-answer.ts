@@ -1,6 +1,7 @@
 import { type Milliseconds, ms, seconds } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { StatusFailure } from './api-client.ts';
 
 /** Longest Retry-After that is believed: whoever asks for more is broken, and we must come back. */
@@ -35,9 +36,3 @@ export function statusFailure(code: number, retryAfter: string | undefined, body
 /** Only the form in seconds: a date would compare the server's clock with ours. */
 const waitOf = (count: unknown): Milliseconds | undefined =>
   typeof count === 'number' && count > 0 ? ms(Math.min(count * 1000, RETRY_AFTER_LIMIT)) : undefined;
-
-/** The fields of a JSON object; none of anything else. */
-export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : {};

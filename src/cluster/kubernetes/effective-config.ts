@@ -2,8 +2,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { seconds } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { ClusterObject, WriteOutcome } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiClient } from './api-client.ts';
 import { outcomeOf, SERVER_TIMEOUT } from './write-outcome.ts';
 

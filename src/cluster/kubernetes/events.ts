@@ -1,9 +1,9 @@
 import { type BackoffRange, backoffDelay } from '../../base/backoff.ts';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../../base/clock.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { ClusterEvent, ClusterObject, ObjectKind } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiClient } from './api-client.ts';
 import { type BucketSize, TokenBucket } from './token-bucket.ts';
 import { outcomeOf, SERVER_TIMEOUT } from './write-outcome.ts';

@@ -7,8 +7,8 @@ import { parse } from 'yaml';
 import { type Clock, seconds } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import { keepAliveAgent } from './agent.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiAccess, ApiCredentials } from './api-client.ts';
 
 /**

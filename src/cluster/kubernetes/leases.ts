@@ -1,7 +1,7 @@
 import { seconds } from '../../base/clock.ts';
 import { environmentError } from '../../base/errors.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { LeaseRecord, LeaseStore } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiClient, ApiFailure } from './api-client.ts';
 import { forbidden, type Right, SERVER_TIMEOUT } from './write-outcome.ts';
 

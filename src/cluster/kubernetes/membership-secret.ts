@@ -1,6 +1,6 @@
 import { type Milliseconds, seconds } from '../../base/clock.ts';
 import { environmentError } from '../../base/errors.ts';
-import { fieldsOf } from './api-answer.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { ApiClient, ApiFailure } from './api-client.ts';
 import { forbidden, type Right, SERVER_TIMEOUT } from './write-outcome.ts';
 

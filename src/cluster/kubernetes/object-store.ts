@@ -1,5 +1,5 @@
+import { fieldsOf } from '../../base/fields.ts';
 import { type Named, SortedObjects } from '../sorted-objects.ts';
-import { fieldsOf } from './api-answer.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-import { fieldsOf } from './api-answer.ts';
+import { fieldsOf } from '../../base/fields.ts';
 
 /** Our Pods, by the labels that the manifests give them. */
 export const POD_SELECTOR = 'app.kubernetes.io/name=clarion';

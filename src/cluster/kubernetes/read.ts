@@ -1,7 +1,7 @@
 import { seconds } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiClient, ApiFailure } from './api-client.ts';
 import { EFFECTIVE_NAME, EffectiveConfigMap } from './effective-config.ts';
 import { slim } from './slim.ts';

@@ -1,9 +1,10 @@
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../../base/clock.ts';
 import { unreachable as impossible } from '../../base/errors.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Random } from '../../base/random.ts';
 import type { Named } from '../sorted-objects.ts';
-import { fieldsOf, statusFailure } from './api-answer.ts';
+import { statusFailure } from './api-answer.ts';
 import type { ApiClient, ApiFailure, ApiStream, StreamEnd } from './api-client.ts';
 import type { ObjectStore } from './object-store.ts';
 import {

@@ -1,5 +1,6 @@
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { encodeEvent, type StreamEvent } from '../../base/event-stream.ts';
+import { isFields } from '../../base/fields.ts';
 import { reasons } from '../../base/reason.ts';
 import type { SpeakerReport } from '../ports.ts';
 
@@ -104,18 +105,15 @@ export class HeardReport {
   }
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-
 const isHead = (value: unknown): value is Head & Readonly<Record<'addresses' | 'set' | 'remove', unknown>> =>
-  isObject(value) && typeof value['node'] === 'string' && typeof value['at'] === 'string';
+  isFields(value) && typeof value['node'] === 'string' && typeof value['at'] === 'string';
 
 const STATES: readonly unknown[] = ['announced', 'prepared', 'probing', 'refused'] satisfies Said['state'][];
 const textOrNothing = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
 /** A word of another version, which could not be understood here, is left out. */
 const isSaid = (value: unknown): value is Said =>
-  isObject(value) &&
+  isFields(value) &&
   typeof value['address'] === 'string' &&
   STATES.includes(value['state']) &&
   (value['reason'] === undefined || (typeof value['reason'] === 'string' && Object.hasOwn(reasons, value['reason']))) &&

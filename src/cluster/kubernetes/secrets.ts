@@ -1,7 +1,8 @@
 import { type Clock, seconds, type Timer } from '../../base/clock.ts';
+import { fieldsOf } from '../../base/fields.ts';
+import { compareNames } from '../../base/name-order.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { ClusterObject } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiClient, ApiFailure } from './api-client.ts';
 import { forbidden } from './write-outcome.ts';
 
@@ -100,9 +101,7 @@ export class Secrets {
   }
 
   #changed(): void {
-    this.#list = [...this.#entries.values()]
-      .flatMap(({ object }) => object ?? [])
-      .sort((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name));
+    this.#list = [...this.#entries.values()].flatMap(({ object }) => object ?? []).sort(compareNames);
     this.#deps.changed();
   }
 
@@ -142,4 +141,3 @@ const asObject = ({ namespace, name }: Entry, body: Readonly<Record<string, unkn
 });
 
 const versionIn = (body: Readonly<Record<string, unknown>>): unknown => fieldsOf(body['metadata'])['resourceVersion'];
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

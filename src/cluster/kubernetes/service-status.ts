@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import { seconds } from '../../base/clock.ts';
+import { fieldsOf } from '../../base/fields.ts';
 import type { ClusterObject, ServiceStatus, StatusOutcome } from '../ports.ts';
 import { POOL_ANNOTATION, type StatusDifference, statusDifference, versionOf } from '../status-difference.ts';
-import { fieldsOf } from './api-answer.ts';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
 import { outcomeOf, SERVER_TIMEOUT } from './write-outcome.ts';
 

@@ -1,5 +1,5 @@
+import { fieldsOf } from '../../base/fields.ts';
 import type { ClusterObject, ObjectKind } from '../ports.ts';
-import { fieldsOf } from './api-answer.ts';
 import { configMapText } from './config-map-text.ts';
 
 /**
