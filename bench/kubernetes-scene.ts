@@ -8,6 +8,7 @@ import type { ApiClient } from '../src/cluster/kubernetes/api-client.ts';
 import { openApiClient } from '../src/cluster/kubernetes/http-client.ts';
 import { type ControlPlane, startControlPlane } from '../src/lab/kubernetes/control-plane.ts';
 import { ADMIN_TOKEN } from '../src/lab/kubernetes/credentials.ts';
+import { configurationObject } from '../src/lab/kubernetes/objects.ts';
 import { findKubernetesPrograms } from '../src/lab/kubernetes/programs.ts';
 import { inPod, requestToken, serviceAccountFolder } from '../src/lab/kubernetes/service-account.ts';
 import { terminate } from '../src/lab/lab.ts';
@@ -141,14 +142,7 @@ export async function openScene(bench: Bench): Promise<Scene> {
     token,
     request,
     async configure(text) {
-      await plane.apply(
-        JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: 'clarion', namespace: NAMESPACE },
-          data: { 'config.yaml': text },
-        }),
-      );
+      await plane.apply(JSON.stringify(configurationObject(text)));
     },
     async start(role) {
       const instance = `${role}-${++instances}`;

@@ -7,6 +7,7 @@ import { keepAliveAgent } from '../../src/cluster/kubernetes/agent.ts';
 import type { ApiAnswer, ApiClient } from '../../src/cluster/kubernetes/api-client.ts';
 import { openApiClient } from '../../src/cluster/kubernetes/http-client.ts';
 import { ADMIN_TOKEN } from '../../src/lab/kubernetes/credentials.ts';
+import { configurationObject } from '../../src/lab/kubernetes/objects.ts';
 import { inPod, serviceAccountFolder } from '../../src/lab/kubernetes/service-account.ts';
 import { LoggedProgram } from '../../src/lab/logged-program.ts';
 import { type TestControlPlane, testControlPlane } from '../support/kubernetes.ts';
@@ -72,14 +73,7 @@ export async function controllersScene(name: string): Promise<ControllersScene> 
     plane,
     api,
     async configure(text) {
-      await plane.apply(
-        JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: 'clarion', namespace: NAMESPACE },
-          data: { 'config.yaml': text },
-        }),
-      );
+      await plane.apply(JSON.stringify(configurationObject(text)));
     },
     async startController(of, statusPort) {
       const program = new LoggedProgram(plane.lab, undefined, join(plane.folder, 'log', of));

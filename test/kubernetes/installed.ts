@@ -3,6 +3,7 @@ import { ms, seconds } from '../../src/base/clock.ts';
 import { WORKLOAD_CONTROLLERS } from '../../src/lab/kubernetes/cluster.ts';
 import { Kubelet } from '../../src/lab/kubernetes/kubelet.ts';
 import { NODES, type NodeName, nodeAddress } from '../../src/lab/kubernetes/network.ts';
+import { configurationObject } from '../../src/lab/kubernetes/objects.ts';
 import { toolCommand } from '../../src/lab/tool-process.ts';
 import type { StatusReport } from '../../src/status/report.ts';
 import { type TestCluster, testCluster } from '../support/kubernetes.ts';
@@ -36,12 +37,7 @@ export async function installed(name: string, configuration: string, overlay = '
       .join('\n');
   try {
     await kubectl('apply', '-k', path(overlay));
-    await apply({
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { name: 'clarion', namespace: 'clarion-system' },
-      data: { 'config.yaml': configuration },
-    });
+    await apply(configurationObject(configuration));
     for (const what of ['deployment/clarion-controller', 'daemonset/clarion-speaker'])
       await kubectl('rollout', 'status', what, '-n', 'clarion-system', '--timeout=40s');
   } catch (thrown) {

@@ -36,3 +36,11 @@ export const endpointSlices = (
   }));
 
 export const firstPlace = (node: NodeName) => POD_PLACES[NODES.indexOf(node) * (POD_PLACES.length / NODES.length)]!;
+
+/** Clarion's configuration, where its manifests have it. */
+export const configurationObject = (text: string): object => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'clarion', namespace: 'clarion-system' },
+  data: { 'config.yaml': text },
+});
