@@ -1,7 +1,10 @@
+import { compareIpAddress } from '../base/ip-address.ts';
+import { Follower, TrackedMap } from '../base/tracked-map.ts';
 import type { Endpoint } from '../inventory/endpoint.ts';
 import type { Inventory } from '../inventory/inventory.ts';
-import { sameVerdict } from './diff.ts';
+import type { ServiceKey } from '../inventory/service-request.ts';
 import { type Ground, type GroundFacts, groundOf, sameGround } from './ground.ts';
+import { sameVerdict } from './same-verdict.ts';
 import { type Judged, type Seat, Seating } from './seating.ts';
 import { servingOf } from './serving.ts';
 import type { AddressVerdict } from './verdict.ts';
@@ -20,9 +23,8 @@ import type { AddressVerdict } from './verdict.ts';
  * The order of the rules is the order of the reasons: endpoints, the Node, advertisements, interfaces and peers, and last
  * the drain, which bars nobody unless another node can take over. What only a node knows of itself is not here.
  *
- * Every speaker judges every node, so that all agree on the candidates without a word; the price is that this runs on each
- * change over all addresses. So everything that many addresses have in common is computed once, and a verdict that says the
- * same as in the pass before *is* the same object.
+ * Every speaker judges every node, so that all agree on the candidates without a word. What many addresses have in common is
+ * computed once, and a verdict that says the same as in the pass before *is* the same object.
  *
  * Deliberately missing: a Service that is not (or no longer) ours has no say, whatever its status holds; whether an
  * address was rightly assigned is allocation's business, and one that was is announced even when its pool is gone.
@@ -33,43 +35,49 @@ export interface AnnouncementInput extends GroundFacts, Pick<Inventory, 'service
 }
 
 /** One judgement from nothing; sorted by address. */
-export const judgeAnnouncements = (input: AnnouncementInput): readonly AddressVerdict[] => announcementJudge()(input);
+export const judgeAnnouncements = (input: AnnouncementInput): readonly AddressVerdict[] =>
+  [...announcementJudge()(input).values()].sort((a, b) => compareIpAddress(a.address, b.address));
+
+/** By the address as text. */
+export type Verdicts = ReadonlyMap<string, AddressVerdict>;
 
 /**
- * For judging again and again: keeps the identity of verdicts that did not change. Where only endpoints change, as they do
- * most often, an address costs no more than a look at its own.
+ * For judging again and again: one map that is changed in place (base/tracked-map.ts), where what did not change stays the same
+ * object. It costs the addresses of those Services that changed, or whose endpoints did; all of them when configuration or Nodes change.
  */
-export function announcementJudge(): (input: AnnouncementInput) => readonly AddressVerdict[] {
+export function announcementJudge(): (input: AnnouncementInput) => Verdicts {
   let ground: Ground | undefined;
-  let asked: AnnouncementInput | undefined;
   const seating = new Seating();
-  let verdicts: readonly AddressVerdict[] = [];
+  const endpoints = new Follower<ServiceKey, readonly Endpoint[]>();
+  const verdicts = new TrackedMap<string, AddressVerdict>();
+  /** What a pass that failed did not come to is judged by the next one. */
+  const concerned = new Set<Seat>();
 
   return (input) => {
-    const moved = ground === undefined || !sameGround(ground.facts, input);
-    if (ground === undefined || moved) {
+    seating.take(input.services, input.loadBalancerClass, concerned);
+    for (const key of endpoints.changed(input.endpoints)) for (const seat of seating.seatsOf(key)) concerned.add(seat);
+    endpoints.seen();
+    if (ground === undefined || !sameGround(ground.facts, input)) {
       const { config, nodes, ignoreExcludeLb } = input;
       // No more than that: the ground lives long, and would keep the Services of this pass alive.
       ground = groundOf({ config, nodes, ignoreExcludeLb });
+      for (const seat of seating.seats()) concerned.add(seat);
     }
-    const reseated = asked?.services !== input.services || asked.loadBalancerClass !== input.loadBalancerClass;
-    if (!moved && !reseated && asked?.endpoints === input.endpoints) return verdicts;
-    asked = input;
-    let changed = reseated && seating.take(input.services, input.loadBalancerClass);
-    for (const seat of seating.seats) {
-      if (stillHolds(seat, ground, input.endpoints)) continue;
-      const before = seat.judged?.verdict;
-      seat.judged = judgeSeat(ground, seat, input);
-      changed ||= seat.judged.verdict !== before;
+    for (const seat of concerned) {
+      if (seat.services.length === 0) verdicts.delete(seat.text);
+      else if (!stillHolds(seat, ground, input.endpoints)) {
+        seat.judged = judgeSeat(ground, seat, input);
+        verdicts.set(seat.text, seat.judged.verdict);
+      }
+      concerned.delete(seat);
     }
-    if (changed) verdicts = seating.seats.map(({ judged }) => judged!.verdict);
     return verdicts;
   };
 }
 
 const noEndpoints: readonly Endpoint[] = [];
 
-/** A loop, and a plain one: it runs for every address on every change. */
+/** A loop, and a plain one: when a Node changes it runs for every address. */
 function stillHolds({ services, judged }: Seat, ground: Ground, endpoints: AnnouncementInput['endpoints']): boolean {
   if (judged === undefined || judged.ground !== ground || judged.services !== services) return false;
   for (let i = 0; i < services.length; i++)

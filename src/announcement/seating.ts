@@ -1,5 +1,6 @@
 import { compact } from '../base/compact.ts';
-import type { IpAddress } from '../base/ip-address.ts';
+import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { Follower } from '../base/tracked-map.ts';
 import type { Endpoint } from '../inventory/endpoint.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 import type { Ground } from './ground.ts';
@@ -7,7 +8,7 @@ import type { AddressVerdict } from './verdict.ts';
 
 /** An address, who holds it, and what was judged of it last. */
 export interface Seat {
-  readonly place: bigint;
+  readonly text: string;
   readonly address: IpAddress;
   /** Sorted; another list when one of them changed. */
   services: readonly ServiceRequest[];
@@ -23,72 +24,66 @@ export interface Judged {
   readonly verdict: AddressVerdict;
 }
 
-type Services = ReadonlyMap<ServiceKey, ServiceRequest>;
-
-/** A number for each address that sorts as addresses are listed: IPv4 first. */
-const placeOf = ({ family, value }: IpAddress): bigint => (family === 'ipv4' ? value : value + (1n << 32n));
-
-/** Which of our Services hold which address, in the order of addresses. Of ten thousand only those that changed are seated anew. */
+/** Which of our Services hold which address. Of ten thousand only those that changed are seated anew. */
 export class Seating {
-  readonly #at = new Map<bigint, Seat>();
-  #services: Services = new Map();
+  /** By the address as text. */
+  readonly #seats = new Map<string, Seat>();
+  readonly #seated = new Map<ServiceKey, ServiceRequest>();
+  readonly #services = new Follower<ServiceKey, ServiceRequest>();
   #class: string | undefined;
-  #seats: readonly Seat[] = [];
 
-  get seats(): readonly Seat[] {
-    return this.#seats;
+  /** All of them. */
+  seats(): Iterable<Seat> {
+    return this.#seats.values();
   }
 
-  /** The Services as they are now; true when there are other addresses than before. */
-  take(services: Services, loadBalancerClass: string | undefined): boolean {
-    const sameClass = loadBalancerClass === this.#class;
-    const concerned = new Set<Seat>();
-    const come: ServiceRequest[] = [];
-    let known = 0;
-    for (const service of services.values()) {
-      const before = this.#services.get(service.key);
-      if (before !== undefined) known++;
-      if (before === service && sameClass) continue;
+  /** Those of the addresses that the Service holds. */
+  seatsOf(key: ServiceKey): readonly Seat[] {
+    return (this.#seated.get(key)?.assigned ?? []).flatMap(
+      (address) => this.#seats.get(formatIpAddress(address)) ?? [],
+    );
+  }
+
+  /** The Services as they are now. Adds to `concerned` the seats that others sit on than before; one that nobody sits on is gone. */
+  take(
+    services: ReadonlyMap<ServiceKey, ServiceRequest>,
+    loadBalancerClass: string | undefined,
+    concerned: Set<Seat>,
+  ): void {
+    const changed = this.#services.changed(services);
+    const all = loadBalancerClass !== this.#class;
+    for (const key of all ? [...services.keys(), ...this.#seated.keys()] : changed) {
+      const service = services.get(key);
+      const now =
+        service?.loadBalancer === true && service.loadBalancerClass === loadBalancerClass ? service : undefined;
+      const before = this.#seated.get(key);
+      if (before === now) continue;
       if (before !== undefined) this.#leave(before, concerned);
-      come.push(service);
+      if (now === undefined) this.#seated.delete(key);
+      else this.#sit(now, concerned);
     }
-    if (known < this.#services.size)
-      for (const before of this.#services.values()) if (!services.has(before.key)) this.#leave(before, concerned);
-    this.#services = services;
+    // Not before: who leaves may be replaced by another one in the same pass.
+    for (const { text, services: left } of concerned) if (left.length === 0) this.#seats.delete(text);
     this.#class = loadBalancerClass;
-    const added: Seat[] = [];
-    for (const service of come)
-      if (service.loadBalancer && service.loadBalancerClass === loadBalancerClass) this.#sit(service, added);
-    let removed = false;
-    for (const { place, services: left } of concerned)
-      if (left.length === 0) removed = this.#at.delete(place) || removed;
-    if (!removed && added.length === 0) return false;
-    const kept = removed ? this.#seats.filter((seat) => seat.services.length > 0) : this.#seats;
-    this.#seats = [...kept, ...added.sort(byPlace)].sort(byPlace);
-    return true;
+    this.#services.seen();
   }
 
   #leave(service: ServiceRequest, concerned: Set<Seat>): void {
-    for (const address of service.assigned) {
-      const seat = this.#at.get(placeOf(address));
-      if (seat === undefined || !seat.services.includes(service)) continue;
+    for (const seat of this.seatsOf(service.key)) {
       seat.services = seat.services.filter((one) => one !== service);
       concerned.add(seat);
     }
   }
 
-  #sit(service: ServiceRequest, added: Seat[]): void {
+  #sit(service: ServiceRequest, concerned: Set<Seat>): void {
+    this.#seated.set(service.key, service);
     for (const address of service.assigned) {
-      const place = placeOf(address);
-      const seat = this.#at.get(place);
-      if (seat === undefined) {
-        const made: Seat = { place, address, services: [service], judged: undefined };
-        this.#at.set(place, made);
-        added.push(made);
-      } else if (!seat.services.includes(service))
+      const text = formatIpAddress(address);
+      const seat = this.#seats.get(text) ?? { text, address, services: [], judged: undefined };
+      this.#seats.set(text, seat);
+      if (!seat.services.includes(service))
         seat.services = compact([...seat.services, service].sort((a, b) => (a.key < b.key ? -1 : 1)));
+      concerned.add(seat);
     }
   }
 }
-
-const byPlace = (a: Seat, b: Seat): number => (a.place < b.place ? -1 : 1);

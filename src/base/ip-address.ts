@@ -65,6 +65,13 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best;
 }
 
+/** Of a text that `formatIpAddress` made; anything else is a bug of ours. */
+export function ipAddressIn(text: string): IpAddress {
+  const address = parseIpAddress(text);
+  if (!address.ok) throw new TypeError(address.error);
+  return address.value;
+}
+
 export const sameIpAddress = (a: IpAddress, b: IpAddress): boolean => a.family === b.family && a.value === b.value;
 
 /** IPv4 before IPv6, then by value: the order in which everything is listed and iterated. */

@@ -1,16 +1,16 @@
-import { diffVerdicts } from '../announcement/diff.ts';
+import type { Verdicts } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { type Milliseconds, ms } from '../base/clock.ts';
-import { bitsOf, type IpAddress } from '../base/ip-address.ts';
+import { bitsOf, type IpAddress, ipAddressIn } from '../base/ip-address.ts';
 import type { Prefix } from '../base/prefix.ts';
+import { Follower } from '../base/tracked-map.ts';
 import type { Config } from '../config/config.ts';
 import type { RouteChange } from './driver.ts';
 import { type Contribution, MergedRoutes } from './merged-routes.ts';
 import { prefixKey, type Route } from './route.ts';
 
 export interface PeerRoutesInput {
-  /** As `announcementJudge` gives them: sorted, and what did not change is the same object. */
-  readonly verdicts: readonly AddressVerdict[];
+  readonly verdicts: Verdicts;
   readonly config: Config;
   readonly now: Milliseconds;
 }
@@ -27,7 +27,7 @@ type Key = number | bigint;
  */
 export class PeerRoutes {
   readonly #node: string;
-  #verdicts: readonly AddressVerdict[] = [];
+  readonly #verdicts = new Follower<string, AddressVerdict>();
   /** By address. */
   readonly #contributions = new Map<Key, Contribution>();
   /** By aggregate, what its addresses contribute. A host route has one address, so it needs no list. */
@@ -41,17 +41,17 @@ export class PeerRoutes {
   }
 
   /** By name of the peer: what is different since the last call. */
-  update({ verdicts, config, now }: PeerRoutesInput): ReadonlyMap<string, RouteChange> {
-    const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
-    this.#verdicts = verdicts;
+  update({ verdicts, config, now: time }: PeerRoutesInput): ReadonlyMap<string, RouteChange> {
     const touched = new Map<Key, Touched>();
-    for (const address of removed) this.#replace(keyOf(address), undefined, touched);
-    for (const verdict of changed) {
-      const until = ms(now + config.bgp.drainWait);
-      this.#replace(keyOf(verdict.address), this.#contributionOf(verdict, until), touched);
+    const until = ms(time + config.bgp.drainWait);
+    for (const text of this.#verdicts.changed(verdicts)) {
+      const verdict = verdicts.get(text);
+      const now = verdict && this.#contributionOf(verdict, until);
+      this.#replace(keyOf(verdict?.address ?? ipAddressIn(text)), now, touched);
     }
+    this.#verdicts.seen();
     for (const [key, { until }] of this.#retiring)
-      if (until !== undefined && until <= now) this.#replace(key, undefined, touched);
+      if (until !== undefined && until <= time) this.#replace(key, undefined, touched);
     return this.#changes(touched);
   }
 

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Allocation } from '../allocation/allocation.ts';
 import type { AllocationDecision } from '../allocation/decision.ts';
-import { announcementJudge } from '../announcement/judge.ts';
-import type { AddressVerdict } from '../announcement/verdict.ts';
+import { announcementJudge, type Verdicts } from '../announcement/judge.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { ms, seconds } from '../base/clock.ts';
 import { formatIpAddress } from '../base/ip-address.ts';
@@ -167,7 +166,7 @@ export class Controller {
   }
 
   /** Of 10,000 Services all but a few are as they were, and are not looked at. */
-  #writeStatuses(decisions: readonly AllocationDecision[], verdicts: readonly AddressVerdict[]): void {
+  #writeStatuses(decisions: readonly AllocationDecision[], verdicts: Verdicts): void {
     const { cluster } = this.#deps;
     const concerned = this.#known.update(verdicts, cluster.reports());
     const heard = cluster.heardAll();

@@ -1,14 +1,15 @@
-import { diffVerdicts } from '../announcement/diff.ts';
+import type { Verdicts } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
+import { Follower } from '../base/tracked-map.ts';
 import type { SpeakerReport } from '../cluster/ports.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type AddressNews, newsOf } from './conditions.ts';
 
 /** What is known of each address: who may announce it, and what the speakers say. By the address as text. */
 export class KnownAddresses {
+  readonly #newVerdicts = new Follower<string, AddressVerdict>();
+  /** Which Services had an address when it was looked at last. */
   readonly #verdicts = new Map<string, AddressVerdict>();
-  #list: readonly AddressVerdict[] = [];
   #reports: readonly SpeakerReport[] = [];
   #news: ReadonlyMap<string, AddressNews> = new Map();
 
@@ -20,23 +21,19 @@ export class KnownAddresses {
   }
 
   /** The Services of those addresses of which something else is known now than before. */
-  update(verdicts: readonly AddressVerdict[], reports: readonly SpeakerReport[]): ReadonlySet<ServiceKey> {
+  update(verdicts: Verdicts, reports: readonly SpeakerReport[]): ReadonlySet<ServiceKey> {
     const concerned = new Set<ServiceKey>();
     const concern = (address: string): void => {
       for (const service of this.#verdicts.get(address)?.services ?? []) concerned.add(service);
     };
-    const { changed, removed } = diffVerdicts(this.#list, verdicts);
-    this.#list = verdicts;
-    for (const address of removed.map(formatIpAddress)) {
+    for (const address of this.#newVerdicts.changed(verdicts)) {
+      const verdict = verdicts.get(address);
       concern(address);
-      this.#verdicts.delete(address);
-    }
-    for (const verdict of changed) {
-      const address = formatIpAddress(verdict.address);
-      concern(address);
-      this.#verdicts.set(address, verdict);
+      if (verdict === undefined) this.#verdicts.delete(address);
+      else this.#verdicts.set(address, verdict);
       concern(address);
     }
+    this.#newVerdicts.seen();
     if (reports === this.#reports) return concerned;
     const before = this.#news;
     this.#reports = reports;

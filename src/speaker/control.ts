@@ -1,15 +1,15 @@
-import { diffVerdicts } from '../announcement/diff.ts';
-import { announcementJudge } from '../announcement/judge.ts';
+import { announcementJudge, type Verdicts } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
-import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
+import { formatIpAddress, type IpAddress, ipAddressIn } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import { OneOfEach } from '../base/one-of-each.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import { Follower } from '../base/tracked-map.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ReportBoard, SecretName, SpeakerReport } from '../cluster/ports.ts';
+import type { ClusterReader, AddressWord, ReportBoard, SecretName } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -20,7 +20,7 @@ import type { Member } from '../membership/member.ts';
 import type { Told } from '../status/report.ts';
 import type { FromWire, Namesake, ToWire, WireAddress, WireAddressReport } from './messages.ts';
 import type { Routing } from './routing.ts';
-import { bgpReportEntry, speakerReportEntry } from './speaker-report.ts';
+import { bgpWord, layer2Word } from './speaker-report.ts';
 import { wireAddress } from './wire-address.ts';
 
 /**
@@ -65,12 +65,13 @@ export class Control {
   readonly #unsubscribe: () => void;
   readonly #wire = new Map<string, WireAddressReport>();
   /** What this node said last before it was started anew, of addresses that the wire thread has said nothing of yet. */
-  #inherited: Map<string, SpeakerReport['addresses'][number]>;
+  #inherited: Map<string, AddressWord>;
   #pastTold = false;
   #past: Timer | undefined;
   readonly #holders = new OneOfEach<string>();
   readonly #states = new OneOfEach<NonNullable<WireAddressReport['layer2']>>();
-  #verdicts: readonly AddressVerdict[] = [];
+  readonly #newVerdicts = new Follower<string, AddressVerdict>();
+  #verdicts: Verdicts = new Map();
   #members: readonly Member[] = [];
   #nameTaken = false;
   #namesakes: readonly Namesake[] = [];
@@ -103,8 +104,8 @@ export class Control {
         logger.error('a bug: the speaker could not finish a pass', { err: thrown });
       },
     );
-    const last = cluster.reports().find((report) => report.node === deps.node)?.addresses ?? [];
-    this.#inherited = new Map(last.map((said) => [said.address, said]));
+    const last = cluster.reports().find((report) => report.node === deps.node)?.addresses ?? new Map<string, never>();
+    this.#inherited = new Map([...last].map(([address, [first]]) => [address, first!]));
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
     this.#lookAtView();
@@ -180,16 +181,19 @@ export class Control {
       ignoreExcludeLb,
       loadBalancerClass,
     });
-    const { changed, removed } = diffVerdicts(this.#verdicts, verdicts);
     this.#verdicts = verdicts;
     this.#tellNodes(inventory.nodes, config);
     const set: WireAddress[] = [];
-    const remove: IpAddress[] = [...removed];
-    for (const verdict of [...changed, ...this.#movesChanged(inventory.services, new Set(changed))]) {
-      const entry = wireAddress(verdict, inventory.services, node);
-      if (entry === undefined) remove.push(verdict.address);
+    const remove: IpAddress[] = [];
+    const changed = new Set(this.#newVerdicts.changed(verdicts));
+    for (const { address } of this.#movesChanged(inventory.services)) changed.add(formatIpAddress(address));
+    for (const address of changed) {
+      const verdict = verdicts.get(address);
+      const entry = verdict && wireAddress(verdict, inventory.services, node);
+      if (entry === undefined) remove.push(ipAddressIn(address));
       else set.push(entry);
     }
+    this.#newVerdicts.seen();
     if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set: this.#withPast(set), remove });
     // After the wire thread, which then works beside us.
     const own = inventory.nodes.get(node);
@@ -217,9 +221,10 @@ export class Control {
       this.#publishAfter(this.#reportDelay);
     });
     return set.map((entry) => {
-      const said = before.get(formatIpAddress(entry.address));
+      const text = formatIpAddress(entry.address);
+      const said = before.get(text);
       if (said === undefined) return entry;
-      this.#inherited.set(said.address, said);
+      this.#inherited.set(text, said);
       return said.state === 'announced' && said.reason === undefined ? { ...entry, announcedBefore: true } : entry;
     });
   }
@@ -250,11 +255,8 @@ export class Control {
       toWire({ kind: 'rebalance', perMinute: settings.perMinute });
   }
 
-  /** Verdicts that did not change, of addresses that `clarion move` asks for, or asked for, otherwise than before. */
-  #movesChanged(
-    services: ReadonlyMap<ServiceKey, ServiceRequest>,
-    told: ReadonlySet<AddressVerdict>,
-  ): readonly AddressVerdict[] {
+  /** Of addresses that `clarion move` asks for, or asked for, otherwise than before. */
+  #movesChanged(services: ReadonlyMap<ServiceKey, ServiceRequest>): readonly AddressVerdict[] {
     if (services === this.#movesReadIn) return [];
     this.#movesReadIn = services;
     const asked = [...services.values()].filter(({ moveTo }) => moveTo !== undefined);
@@ -262,7 +264,7 @@ export class Control {
     if (text === this.#moves.text) return [];
     const keys = new Set([...asked.map(({ key }) => key), ...this.#moves.services]);
     this.#moves = { text, services: asked.map(({ key }) => key) };
-    return this.#verdicts.filter((verdict) => !told.has(verdict) && verdict.services.some((key) => keys.has(key)));
+    return [...this.#verdicts.values()].filter((verdict) => verdict.services.some((key) => keys.has(key)));
   }
 
   #effectiveConfig(): Config | undefined {
@@ -313,11 +315,13 @@ export class Control {
     // What one says that holds nothing would overwrite the report of the one whose name it is.
     if (this.#nameTaken) return;
     const told = this.#deps.routing?.told();
-    const addresses = [
-      ...[...this.#wire.values()].flatMap((report) => speakerReportEntry(report, node) ?? []),
-      ...this.#inherited.values(),
-      ...this.#verdicts.flatMap((verdict) => bgpReportEntry(verdict.address, told?.(verdict.address)) ?? []),
-    ];
+    const addresses = new Map<string, readonly AddressWord[]>();
+    const say = (address: string, word: AddressWord | undefined): void => {
+      if (word !== undefined) addresses.set(address, [...(addresses.get(address) ?? []), word]);
+    };
+    for (const [address, report] of this.#wire) say(address, layer2Word(report, node));
+    for (const [address, word] of this.#inherited) say(address, word);
+    for (const { address } of this.#verdicts) say(formatIpAddress(address), bgpWord(told?.(address)));
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
       const failing = outcome.kind !== 'done';
       if (failing && !this.#reportFailing) logger.warn('report not published', { why: outcome.message });
@@ -335,7 +339,7 @@ function secretsNamed({ peers, bfdProfiles }: Config): readonly SecretName[] {
 
 export interface ControlSnapshot {
   readonly configured: boolean;
-  readonly verdicts: readonly AddressVerdict[];
+  readonly verdicts: Verdicts;
   readonly wire: readonly WireAddressReport[];
   readonly nodes: ReadonlyMap<string, ClusterNode> | undefined;
   /** Of every other node. */

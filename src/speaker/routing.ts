@@ -1,4 +1,4 @@
-import type { AddressVerdict } from '../announcement/verdict.ts';
+import type { Verdicts } from '../announcement/judge.ts';
 import { type Clock, ms, type Timer } from '../base/clock.ts';
 import type { IpAddress, IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
@@ -41,7 +41,7 @@ export interface RoutingDeps {
 export interface RoutingInput {
   readonly config: Config;
   readonly node: ClusterNode;
-  readonly verdicts: readonly AddressVerdict[];
+  readonly verdicts: Verdicts;
   readonly secrets: readonly ClusterObject[];
 }
 

@@ -24,7 +24,8 @@ export interface ControllerFacts {
 
 /** What the speaker's part is made of. */
 export interface SpeakerFacts {
-  readonly verdicts: readonly AddressVerdict[];
+  /** In no order. */
+  readonly verdicts: { values(): Iterable<AddressVerdict> };
   /** Every address that the wire thread has reported; its state where this node holds it. */
   readonly wire: readonly { readonly layer2: Layer2AddressReport['state'] | undefined }[];
   /** Undefined: the wire thread does not answer. */
@@ -111,7 +112,7 @@ export class Metrics {
     });
     gauge('clarion_addresses_barred', 'Addresses that no node may announce, by reason', ['reason'], (set) => {
       const counts = new Map<string, number>();
-      for (const { barred } of known()?.verdicts ?? [])
+      for (const { barred } of known()?.verdicts.values() ?? [])
         if (barred !== undefined) counts.set(barred, (counts.get(barred) ?? 0) + 1);
       for (const [reason, count] of counts) set({ reason }, count);
     });

@@ -1,6 +1,6 @@
 import { type PoolUsageJson, poolUsageJson } from '../allocation/usage-json.ts';
 import type { AddressVerdict, NodeVerdict } from '../announcement/verdict.ts';
-import { formatIpAddress, type IpAddress, sameIpAddress } from '../base/ip-address.ts';
+import { compareIpAddress, formatIpAddress, type IpAddress, sameIpAddress } from '../base/ip-address.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Reason } from '../base/reason.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
@@ -149,7 +149,8 @@ interface MemberFacts {
 export interface SpeakerView {
   readonly configured: boolean;
   readonly nodes?: ReadonlyMap<string, ClusterNode> | undefined;
-  readonly verdicts: readonly AddressVerdict[];
+  /** In no order. */
+  readonly verdicts: { values(): Iterable<AddressVerdict> };
   readonly wire: readonly HolderFacts[];
   readonly members?: readonly MemberFacts[] | undefined;
   readonly sessions?: readonly SessionReport[] | undefined;
@@ -225,7 +226,8 @@ function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): Spe
   } = view;
   const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
   const { address, service, holder } = query;
-  const addresses = verdicts.flatMap((verdict): AddressStatus[] => {
+  const sorted = [...verdicts.values()].sort((a, b) => compareIpAddress(a.address, b.address));
+  const addresses = sorted.flatMap((verdict): AddressStatus[] => {
     if (service !== undefined && !verdict.services.some((key) => key === service)) return [];
     if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
     const known = facts.get(formatIpAddress(verdict.address));

@@ -10,7 +10,6 @@ import {
   community,
   config,
   inputOf,
-  judge,
   node,
   peer,
   ready,
@@ -327,7 +326,7 @@ describe('properties', () => {
           };
           listener.sees(scene, now);
           const fresh = new PeerRoutes('node-a');
-          fresh.update({ verdicts: judge(scene), config: scene.config, now: ms(now) });
+          fresh.update({ verdicts: announcementJudge()(inputOf(scene)), config: scene.config, now: ms(now) });
           for (const name of ['tor-1', 'tor-2']) {
             const table = listener.tableOf(name);
             expect(table).toEqual(listener.routes.routesFor(name).map(text).sort());

@@ -1,35 +1,6 @@
-import { compareIpAddress, type IpAddress, sameIpAddress } from '../base/ip-address.ts';
+import { sameIpAddress } from '../base/ip-address.ts';
 import { communityKey } from './route.ts';
 import type { AddressVerdict, BgpRoute, BgpVerdict, Layer2Verdict, NodeVerdict } from './verdict.ts';
-
-/** What changed between two passes. */
-export interface VerdictDiff {
-  /** New ones too. */
-  readonly changed: readonly AddressVerdict[];
-  readonly removed: readonly IpAddress[];
-}
-
-/** Both lists sorted by address, as `judgeAnnouncements` gives them. */
-export function diffVerdicts(before: readonly AddressVerdict[], after: readonly AddressVerdict[]): VerdictDiff {
-  if (before === after) return { changed: [], removed: [] };
-  const changed: AddressVerdict[] = [];
-  const removed: IpAddress[] = [];
-  for (let i = 0, j = 0; i < before.length || j < after.length; ) {
-    const old = before[i];
-    const now = after[j];
-    if (old !== undefined && old === now) {
-      i++;
-      j++;
-      continue;
-    }
-    const order = old === undefined ? 1 : now === undefined ? -1 : compareIpAddress(old.address, now.address);
-    if (now !== undefined && order >= 0 && (order > 0 || !sameVerdict(old!, now))) changed.push(now);
-    if (old !== undefined && order < 0) removed.push(old.address);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
-  }
-  return { changed, removed };
-}
 
 /** Equal in what they say. */
 export const sameVerdict = (a: AddressVerdict, b: AddressVerdict): boolean =>
