@@ -116,10 +116,10 @@ async function start(
   await place.synced;
   // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
   const takeInventory = inventoryTaker(options.node);
-  // A controller by itself makes the key that the speakers wait for.
   const keyOptions: KeyOptions = {
     source: place.keys,
     insecure: options.insecure === true,
+    // A controller by itself makes the key that the speakers wait for.
     mayCreate: roles.controller,
     stopped: ended.has,
     clock: systemClock,
@@ -127,11 +127,14 @@ async function start(
     logger,
   };
   starting = `the membership key has not been read yet: ${place.keys.where}`;
-  const keys = await membershipKeys(keyOptions);
-  if (keys === undefined || ended.has()) return 'stopped';
-  const speaking = roles.speaker
-    ? startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost)
-    : undefined;
+  const coming = membershipKeys(keyOptions);
+  // To give addresses no key is needed: only speakers talk under it.
+  const keys = roles.speaker ? await coming : undefined;
+  if (ended.has()) return 'stopped';
+  const speaking =
+    keys === undefined
+      ? coming
+      : startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost);
   if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
   await speaking;
   starting = '';

@@ -44,6 +44,7 @@ export async function membershipKeys(options: KeyOptions): Promise<readonly Grou
   let told: string | undefined;
   while (!stopped()) {
     let waitingFor = 'the controller to make it';
+    let level: 'info' | 'warn' = 'info';
     try {
       const text = await source.read();
       if (text !== undefined) return keysIn(text, source.where);
@@ -51,8 +52,9 @@ export async function membershipKeys(options: KeyOptions): Promise<readonly Grou
     } catch (thrown) {
       if (!source.mayPass) throw thrown;
       waitingFor = messageOf(thrown);
+      level = 'warn';
     }
-    if (told !== waitingFor) logger.info('waiting for the membership key', { where: source.where, why: waitingFor });
+    if (told !== waitingFor) logger[level]('waiting for the membership key', { where: source.where, why: waitingFor });
     told = waitingFor;
     await new Promise<void>((resolve) => void clock.startTimer('membership key', source.lookAgain, resolve));
   }

@@ -77,14 +77,14 @@ const CASES: readonly Case[] = [
     without: 'Role secrets: get',
     says: ['waiting for the membership key', 'the Role', '"secrets"', '"get"'],
     ready: /the membership key has not been read yet/,
-    address: false,
+    address: true,
   },
   {
     who: 'controller',
     without: 'Role secrets: create',
     says: ['waiting for the membership key', 'the Role', '"secrets"', '"create"'],
     ready: /the membership key has not been read yet/,
-    address: false,
+    address: true,
   },
   {
     who: 'controller',
