@@ -166,6 +166,26 @@ peers:
     await expectGoodServed();
   });
 
+  it('the ConfigMap that speakers follow, edited by hand: emptied, made unreadable or deleted it is written anew', async () => {
+    const words = ['configmap', 'clarion-effective', '-n', NAMESPACE];
+    const get = (): Promise<string> =>
+      scene.plane.kubectl(['get', ...words, '-o', 'jsonpath={.data}{.binaryData}', '--ignore-not-found']);
+    const before = await get();
+    expect(before).toContain('public');
+    const patch = (body: object): Promise<string> =>
+      scene.plane.kubectl(['patch', ...words, '--type=merge', '-p', JSON.stringify(body)]);
+    const edits = {
+      emptied: () => patch({ data: null }),
+      'no gzip': () => patch({ data: null, binaryData: { 'effective.json.gz': 'bm8=' } }),
+      'no JSON': () => patch({ data: { 'effective.json': 'no' } }),
+      deleted: () => scene.plane.kubectl(['delete', ...words]),
+    };
+    for (const [what, edit] of Object.entries(edits)) {
+      await edit();
+      await until(`${what}: it is as before`, seconds(10), async () => (await get()) === before, get);
+    }
+  });
+
   it('an empty ConfigMap, none, and a restart without one: what is assigned stays, nothing new is given', async () => {
     const addresses = async () => (await scene.services()).flatMap(addressesOf).sort();
     const before = await addresses();

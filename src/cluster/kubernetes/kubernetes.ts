@@ -162,10 +162,11 @@ export class KubernetesCluster implements RunningCluster {
     return this.#listed.all;
   }
 
-  /** The last one that could be read, while there is one that cannot. */
+  /** While there is one that cannot be read: to a speaker the last one that could; to a controller none, and so it writes it anew. */
   effectiveConfig(): string | undefined {
     const text = this.#effectiveConfigMap.text();
-    if (text === undefined || text.ok) this.#effective = text?.value;
+    if (text?.ok === false && this.#options.role === 'speaker') return this.#effective;
+    this.#effective = text?.ok === true ? text.value : undefined;
     return this.#effective;
   }
 

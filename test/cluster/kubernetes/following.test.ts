@@ -171,6 +171,21 @@ describe('reading', () => {
       ),
     ).toEqual([]);
   });
+
+  test('an effective configuration that cannot be read: a speaker keeps the one before, a controller has to write it', async () => {
+    const publish = (data: Body): Body =>
+      server.store.put('configmaps', { metadata: { namespace: 'clarion-system', name: 'clarion-effective' }, data });
+    publish({ 'effective.json': '{"generation":1}' });
+    const all = [await follow('speaker'), await follow('controller')];
+    expect(all.map((cluster) => cluster.effectiveConfig())).toEqual(['{"generation":1}', '{"generation":1}']);
+    publish({ 'effective.jsn': '{"generation":2}' });
+    await soon('a controller misses it', () => all[1]?.effectiveConfig() === undefined);
+    await soon(
+      'a speaker has heard of it',
+      () => all[0]?.apiState().resources.some(({ events }) => events > 0) === true,
+    );
+    expect(all[0]?.effectiveConfig()).toBe('{"generation":1}');
+  });
 });
 
 describe('a start while the API server is away', () => {
