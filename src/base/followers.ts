@@ -9,10 +9,18 @@ export interface Sink {
   destroy(): unknown;
 }
 
+/** What one follower has been told. */
+export interface Told<T> {
+  /** What makes it know `latest`, and is told it now; undefined: it knows it already. */
+  news(latest: T): string | undefined;
+  /** It is gone. */
+  stop?(): void;
+}
+
 export interface FollowersOptions<T> {
   readonly clock: Clock;
-  /** What makes a follower that knows `told` (undefined: nothing yet) know `latest`; undefined: it knows it already. */
-  readonly news: (told: T | undefined, latest: T) => string | undefined;
+  /** Of one that comes, and knows nothing yet. */
+  readonly nothingTold: () => Told<T>;
 }
 
 /** Nobody reads from a process as many streams as this who means well. */
@@ -23,7 +31,8 @@ const STUCK_AFTER = 10;
 
 interface Follower<T> {
   readonly sink: Sink;
-  told: T | undefined;
+  readonly told: Told<T>;
+  latest: T | undefined;
   full: boolean;
   /** Heartbeats that were due while it did not read. */
   missed: number;
@@ -50,7 +59,13 @@ export class Followers<T> {
   /** False: there are too many already. */
   add(sink: Sink): boolean {
     if (this.#all.size >= MOST) return false;
-    const follower: Follower<T> = { sink, told: undefined, full: false, missed: 0 };
+    const follower: Follower<T> = {
+      sink,
+      told: this.#options.nothingTold(),
+      latest: undefined,
+      full: false,
+      missed: 0,
+    };
     this.#all.add(follower);
     sink.on('close', () => this.#remove(follower));
     sink.on('drain', () => {
@@ -69,7 +84,10 @@ export class Followers<T> {
   }
 
   stop(): void {
-    for (const { sink } of this.#all) sink.destroy();
+    for (const { sink, told } of this.#all) {
+      told.stop?.();
+      sink.destroy();
+    }
     this.#all.clear();
     this.#heartbeat?.stop();
     this.#heartbeat = undefined;
@@ -77,13 +95,14 @@ export class Followers<T> {
 
   #tell(follower: Follower<T>): void {
     const latest = this.#latest;
-    if (latest === undefined || follower.full || follower.told === latest) return;
-    const text = this.#options.news(follower.told, latest);
-    follower.told = latest;
+    if (latest === undefined || follower.full || follower.latest === latest) return;
+    const text = follower.told.news(latest);
+    follower.latest = latest;
     if (text !== undefined) follower.full = !follower.sink.write(text);
   }
 
   #remove(follower: Follower<T>): void {
+    follower.told.stop?.();
     this.#all.delete(follower);
     if (this.#all.size > 0) return;
     this.#heartbeat?.stop();

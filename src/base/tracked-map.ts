@@ -66,4 +66,11 @@ export class Follower<K, V> {
   seen(): void {
     this.#journal.clear();
   }
+
+  /** Nobody looks any more, so nothing is to be kept for it. */
+  stop(): void {
+    if (this.#map instanceof TrackedMap) this.#map.unfollow(this.#journal);
+    this.#map = new Map();
+    this.#journal.clear();
+  }
 }

@@ -144,12 +144,17 @@ export interface LeaseStore {
 export interface SpeakerReport {
   readonly node: string;
   readonly at: string;
-  readonly addresses: readonly {
-    readonly address: string;
-    readonly state: 'announced' | 'prepared' | 'probing' | 'refused';
-    readonly reason: ServiceReason | 'no-interface' | 'no-session' | undefined;
-    readonly message: string | undefined;
-  }[];
+  /**
+   * By the address as text, all that is said of it: layer 2's word before BGP's, never none. Whoever publishes it, or shows it
+   * for a node, may change the map in place (base/tracked-map.ts).
+   */
+  readonly addresses: ReadonlyMap<string, readonly AddressWord[]>;
+}
+
+export interface AddressWord {
+  readonly state: 'announced' | 'prepared' | 'probing' | 'refused';
+  readonly reason: ServiceReason | 'no-interface' | 'no-session' | undefined;
+  readonly message: string | undefined;
 }
 
 export interface ReportBoard {

@@ -2,7 +2,7 @@ import type { AllocationDecision } from '../allocation/decision.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import { conditionReason, type Reason, reasons } from '../base/reason.ts';
-import type { Condition, SpeakerReport } from '../cluster/ports.ts';
+import type { AddressWord, Condition, SpeakerReport } from '../cluster/ports.ts';
 
 /**
  * The two conditions of a Service, for `kubectl wait` and `kubectl describe`. No node name is inside, so that a failover
@@ -26,7 +26,7 @@ export function allocatedCondition(decision: AllocationDecision): Condition {
 
 /** What all speakers say of one address, best first. */
 export interface AddressNews {
-  readonly state: SpeakerReport['addresses'][number]['state'];
+  readonly state: AddressWord['state'];
   readonly reason: Reason | undefined;
   readonly message: string | undefined;
 }
@@ -38,29 +38,28 @@ export function newsOf(
 ): ReadonlyMap<string, AddressNews> {
   const news = new Map<string, AddressNews>();
   for (const { addresses } of reports)
-    for (const said of addresses) {
-      const known = news.get(said.address);
-      if (known === undefined || RANK[said.state] < RANK[known.state])
-        news.set(said.address, newsIn(said, before.get(said.address)));
-    }
+    for (const [address, words] of addresses)
+      for (const said of words) {
+        const known = news.get(address);
+        if (known === undefined || RANK[said.state] < RANK[known.state])
+          news.set(address, newsIn(said, before.get(address)));
+      }
   return news;
 }
 
-type Said = SpeakerReport['addresses'][number];
-
 /** The lower, the better. */
-const RANK: Readonly<Record<Said['state'], number>> = { announced: 0, refused: 1, probing: 2, prepared: 3 };
+const RANK: Readonly<Record<AddressWord['state'], number>> = { announced: 0, refused: 1, probing: 2, prepared: 3 };
 
 /** Where there is nothing to explain, as for nearly every address, it is the same object for all of them. */
-const plain = (state: Said['state']): AddressNews => ({ state, reason: undefined, message: undefined });
-const PLAIN: Readonly<Record<Said['state'], AddressNews>> = {
+const plain = (state: AddressWord['state']): AddressNews => ({ state, reason: undefined, message: undefined });
+const PLAIN: Readonly<Record<AddressWord['state'], AddressNews>> = {
   announced: plain('announced'),
   refused: plain('refused'),
   probing: plain('probing'),
   prepared: plain('prepared'),
 };
 
-function newsIn({ state, reason, message }: Said, before: AddressNews | undefined): AddressNews {
+function newsIn({ state, reason, message }: AddressWord, before: AddressNews | undefined): AddressNews {
   if (reason === undefined && message === undefined) return PLAIN[state];
   const same = before?.state === state && before.reason === reason && before.message === message;
   return same ? before : { state, reason, message };

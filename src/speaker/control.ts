@@ -9,7 +9,7 @@ import { Follower } from '../base/tracked-map.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, AddressWord, ReportBoard, SecretName } from '../cluster/ports.ts';
+import type { AddressWord, ClusterReader, ReportBoard, SecretName } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -321,7 +321,7 @@ export class Control {
     };
     for (const [address, report] of this.#wire) say(address, layer2Word(report, node));
     for (const [address, word] of this.#inherited) say(address, word);
-    for (const { address } of this.#verdicts) say(formatIpAddress(address), bgpWord(told?.(address)));
+    for (const [text, { address }] of this.#verdicts) say(text, bgpWord(told?.(address)));
     void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
       const failing = outcome.kind !== 'done';
       if (failing && !this.#reportFailing) logger.warn('report not published', { why: outcome.message });

@@ -1,27 +1,20 @@
 import { unreachable } from '../base/errors.ts';
-import { formatIpAddress, type IpAddress } from '../base/ip-address.ts';
 import { reasons } from '../base/reason.ts';
-import type { SpeakerReport } from '../cluster/ports.ts';
+import type { AddressWord } from '../cluster/ports.ts';
 import type { Told } from '../status/report.ts';
 import type { WireAddressReport } from './messages.ts';
 
 /** What this node says to the cluster about one address; nothing where another node holds it. */
-export function speakerReportEntry(
-  report: WireAddressReport,
-  node: string,
-): SpeakerReport['addresses'][number] | undefined {
-  const { layer2 } = report;
+export function layer2Word({ layer2, holder }: WireAddressReport, node: string): AddressWord | undefined {
   // While nothing is served nobody holds it, and who would be first looks for a conflict.
-  if (layer2 === undefined || (report.holder !== undefined && report.holder !== node)) return undefined;
-  const address = formatIpAddress(report.address);
+  if (layer2 === undefined || (holder !== undefined && holder !== node)) return undefined;
   switch (layer2.kind) {
     case 'announced':
     case 'prepared':
     case 'probing':
-      return { address, state: layer2.kind, reason: undefined, message: undefined };
+      return { state: layer2.kind, reason: undefined, message: undefined };
     case 'no-interface':
       return {
-        address,
         state: 'refused',
         reason: 'no-interface',
         message: `${reasons['no-interface'].meaning}${layer2.named ? ` (it may be ${layer2.named.join(' or ')} only)` : ''}. ${reasons['no-interface'].nextStep}`,
@@ -31,7 +24,6 @@ export function speakerReportEntry(
         ? 'also answers for it, and we defend it'
         : 'answers for it already, so we stay silent and try again';
       return {
-        address,
         state: layer2.defending ? 'announced' : 'refused',
         reason: 'address-conflict',
         message: `${layer2.mac} on the network of our interface ${layer2.interface} ${what}. ${reasons['address-conflict'].nextStep}`,
@@ -43,14 +35,10 @@ export function speakerReportEntry(
 }
 
 /** The same of BGP: announced where one router at least was told; nothing where this node is to tell none. */
-export function bgpReportEntry(
-  address: IpAddress,
-  told: Told | undefined,
-): SpeakerReport['addresses'][number] | undefined {
+export function bgpWord(told: Told | undefined): AddressWord | undefined {
   if (told === undefined) return undefined;
-  const text = formatIpAddress(address);
-  if (told.told.length > 0) return { address: text, state: 'announced', reason: undefined, message: undefined };
+  if (told.told.length > 0) return { state: 'announced', reason: undefined, message: undefined };
   const { meaning, nextStep } = reasons['no-session'];
   const peers = told.untold.join(', ');
-  return { address: text, state: 'refused', reason: 'no-session', message: `${meaning} (${peers}). ${nextStep}` };
+  return { state: 'refused', reason: 'no-session', message: `${meaning} (${peers}). ${nextStep}` };
 }

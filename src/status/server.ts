@@ -44,9 +44,8 @@ export class StatusServer {
 
   constructor(deps: StatusServerDeps) {
     this.#deps = deps;
-    const news = (told: string | undefined, data: string): string | undefined =>
-      told === data ? undefined : encodeEvent({ event: 'status', data });
-    this.#watchers = new Followers({ clock: deps.clock, news });
+    const news = (data: string): string => encodeEvent({ event: 'status', data });
+    this.#watchers = new Followers({ clock: deps.clock, nothingTold: () => ({ news }) });
   }
 
   /** `where`: a port on all addresses, or the path of a unix socket. */

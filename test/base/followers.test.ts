@@ -29,8 +29,17 @@ class Reader extends EventEmitter {
 const followers = (clock = new VirtualClock()) =>
   new Followers<number>({
     clock,
-    news: (told, latest) =>
-      told === undefined ? `all ${latest}` : told % 10 === latest % 10 ? undefined : `${told}->${latest}`,
+    nothingTold: () => {
+      let told: number | undefined;
+      return {
+        news: (latest) => {
+          const before = told;
+          told = latest;
+          if (before === undefined) return `all ${latest}`;
+          return before % 10 === latest % 10 ? undefined : `${before}->${latest}`;
+        },
+      };
+    },
   });
 
 test('a follower is told what is so when it comes, then each difference', () => {

@@ -311,7 +311,7 @@ export function reportContract(
 
     it('keeps the latest report of each node, sorted', async () => {
       const { cluster } = under.now;
-      const report = (node: string, at: string) => ({ node, at, addresses: [] });
+      const report = (node: string, at: string) => ({ node, at, addresses: new Map() });
       await cluster.publish(report('node-b', '2026-01-01T00:00:00Z'));
       await cluster.publish(report('node-a', '2026-01-01T00:00:00Z'));
       await cluster.publish(report('node-b', '2026-01-01T00:00:09Z'));
@@ -324,7 +324,7 @@ export function reportContract(
     it('shows them to every process', async () => {
       const { cluster } = under.now;
       const other = await under.now.second();
-      await other.publish({ node: 'node-a', at: '2026-01-01T00:00:00Z', addresses: [] });
+      await other.publish({ node: 'node-a', at: '2026-01-01T00:00:00Z', addresses: new Map() });
       await until(cluster, () => cluster.reports().length === 1);
       expect(cluster.reports()[0]?.node).toBe('node-a');
     });

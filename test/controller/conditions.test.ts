@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AddressVerdict, NodeVerdict } from '../../src/announcement/verdict.ts';
 import { formatIpAddress, ipAddress } from '../../src/base/ip-address.ts';
 import { conditionReason, type Reason, reasons } from '../../src/base/reason.ts';
-import type { SpeakerReport } from '../../src/cluster/ports.ts';
+import type { AddressWord, SpeakerReport } from '../../src/cluster/ports.ts';
 import { allocatedCondition, announcedCondition, newsOf } from '../../src/controller/conditions.ts';
 import { serviceKey } from '../../src/inventory/service-request.ts';
 
@@ -14,14 +14,10 @@ const decision = {
   reason: undefined,
   message: undefined,
 };
-const report = (
-  node: string,
-  state: SpeakerReport['addresses'][number]['state'],
-  reason?: 'address-conflict',
-): SpeakerReport => ({
+const report = (node: string, state: AddressWord['state'], reason?: 'address-conflict'): SpeakerReport => ({
   node,
   at: '2026-01-01T00:00:00Z',
-  addresses: [{ address: formatIpAddress(address), state, reason, message: reason && 'somebody answers' }],
+  addresses: new Map([[formatIpAddress(address), [{ state, reason, message: reason && 'somebody answers' }]]]),
 });
 const verdict = (barred: AddressVerdict['barred'], layer2: NodeVerdict['layer2']): AddressVerdict => ({
   address,

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ms, seconds, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/logger.ts';
+import { wordsIn } from '../../src/cluster/address-words.ts';
 import { KubernetesCluster } from '../../src/cluster/kubernetes/kubernetes.ts';
-import type { SpeakerReport } from '../../src/cluster/ports.ts';
+import type { AddressWord, SpeakerReport } from '../../src/cluster/ports.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import { type Body, FakeApiServer, type FakeRequest, metadataOf } from '../support/fake-api-server.ts';
 import { configMap, endpointSlice, node, service } from '../support/manifests.ts';
@@ -70,8 +71,8 @@ async function startController() {
     await cluster.close();
   };
   stops.push(stop);
-  const report = (state: SpeakerReport['addresses'][number]['state'], ...addresses: readonly string[]): void => {
-    const all = addresses.map((address) => ({ address, state, reason: undefined, message: undefined }));
+  const report = (state: AddressWord['state'], ...addresses: readonly string[]): void => {
+    const all = wordsIn(addresses.map((address) => ({ address, state })));
     said.reports = [{ node: 'a', at: new Date(systemClock.now()).toISOString(), addresses: all }];
     for (const listener of listeners) listener();
   };

@@ -5,7 +5,9 @@ import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
 import { compareText } from '../../base/name-order.ts';
 import type { Problem } from '../../base/problem.ts';
-import type { ServiceStatus, SpeakerReport, WriteOutcome } from '../ports.ts';
+import { TrackedMap } from '../../base/tracked-map.ts';
+import { replaceWords, reportJson, wordsIn } from '../address-words.ts';
+import type { AddressWord, ServiceStatus, SpeakerReport, WriteOutcome } from '../ports.ts';
 import {
   type AnnotationRecord,
   annotated,
@@ -44,6 +46,10 @@ export class Store {
   readonly #status = new Map<string, StatusRecord>();
   readonly #annotations = new Map<ObjectKey, AnnotationRecord>();
   readonly #reports = new Map<string, SpeakerReport>();
+  /** What other processes say, by node. */
+  readonly #heard = new Map<string, TrackedMap<string, readonly AddressWord[]>>();
+  /** By file. Our own is read whenever it was written: with thousands of addresses it is not to be parsed each time. */
+  readonly #reportTexts = new Map<string, string>();
   readonly #problems = new Map<string, Problem>();
   #reportList: readonly SpeakerReport[] = [];
   #effective: string | undefined;
@@ -134,7 +140,10 @@ export class Store {
   async publishReport(report: SpeakerReport): Promise<WriteOutcome> {
     this.#setReport(report.node, report);
     queueMicrotask(this.#options.onOther);
-    return this.#put(join('reports', `${fileNameOf(report.node)}.json`), encodeReport(report));
+    const file = reportFile(report.node);
+    const text = `${reportJson(report)}\n`;
+    this.#reportTexts.set(file, text);
+    return this.#put(file, text);
   }
 
   /** The Service is gone for good. */
@@ -246,21 +255,23 @@ export class Store {
   }
 
   #readReport(file: string, text: string): Decoded<boolean, string> {
-    // Our own, most often: with thousands of addresses it is not to be parsed again each time.
-    if ([...this.#reports.values()].some((known) => encodeReport(known) === text)) return decoded(false);
+    if (this.#reportTexts.get(file) === text) return decoded(false);
     const value = parsed(text);
     if (!value.ok) return value;
     const report = value.value;
-    if (!isReport(report) || `reports/${fileNameOf(report.node)}.json` !== file)
-      return malformed('no report of that node');
-    if (JSON.stringify(this.#reports.get(report.node)) === JSON.stringify(report)) return decoded(false);
-    this.#setReport(report.node, report);
+    if (!isReport(report) || reportFile(report.node) !== file) return malformed('no report of that node');
+    const { node, at } = report;
+    const addresses = this.#heard.get(node) ?? new TrackedMap();
+    this.#heard.set(node, addresses);
+    replaceWords(addresses, wordsIn(report.addresses));
+    this.#setReport(node, { node, at, addresses });
     return decoded(true);
   }
 
   #dropReport(file: string): void {
     for (const node of this.#reports.keys())
-      if (`reports/${fileNameOf(node)}.json` === file) {
+      if (reportFile(node) === file) {
+        this.#heard.delete(node);
         this.#setReport(node, undefined);
         this.#options.onOther();
       }
@@ -289,9 +300,9 @@ function parsed(text: string): Decoded<unknown, string> {
   }
 }
 
-const encodeReport = (report: SpeakerReport): string => `${JSON.stringify(report)}\n`;
+const reportFile = (node: string): string => join('reports', `${fileNameOf(node)}.json`);
 
-const isReport = (value: unknown): value is SpeakerReport =>
+const isReport = (value: unknown): value is Omit<SpeakerReport, 'addresses'> & { readonly addresses: unknown[] } =>
   isMapping(value) &&
   typeof value['node'] === 'string' &&
   typeof value['at'] === 'string' &&

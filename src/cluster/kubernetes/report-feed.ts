@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Followers, type Sink } from '../../base/followers.ts';
 import type { ReportBoard, SpeakerReport, WriteOutcome } from '../ports.ts';
-import { encodeReport } from './report-event.ts';
+import { ToldReport } from './report-event.ts';
 
 /**
  * What a speaker reports in a cluster: it writes nothing, it keeps its report and tells it to those who ask its status server
@@ -12,7 +12,7 @@ export class ReportFeed implements ReportBoard {
   #report: SpeakerReport | undefined;
 
   constructor(clock: Clock) {
-    this.#followers = new Followers({ clock, news: encodeReport });
+    this.#followers = new Followers({ clock, nothingTold: () => new ToldReport() });
   }
 
   async publish(report: SpeakerReport): Promise<WriteOutcome> {
