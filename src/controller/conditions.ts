@@ -31,20 +31,17 @@ export interface AddressNews {
   readonly message: string | undefined;
 }
 
-/** The best that any speaker says about each address; news that are none are the same object as before. */
+/** The best that any speaker says about the address; news that are none are the same object as before. */
 export function newsOf(
+  address: string,
   reports: readonly SpeakerReport[],
-  before: ReadonlyMap<string, AddressNews> = new Map(),
-): ReadonlyMap<string, AddressNews> {
-  const news = new Map<string, AddressNews>();
+  before: AddressNews | undefined,
+): AddressNews | undefined {
+  let best: AddressWord | undefined;
   for (const { addresses } of reports)
-    for (const [address, words] of addresses)
-      for (const said of words) {
-        const known = news.get(address);
-        if (known === undefined || RANK[said.state] < RANK[known.state])
-          news.set(address, newsIn(said, before.get(address)));
-      }
-  return news;
+    for (const said of addresses.get(address) ?? [])
+      if (best === undefined || RANK[said.state] < RANK[best.state]) best = said;
+  return best && newsIn(best, before);
 }
 
 /** The lower, the better. */

@@ -1,17 +1,20 @@
 import type { Verdicts } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
 import { Follower } from '../base/tracked-map.ts';
-import type { SpeakerReport } from '../cluster/ports.ts';
+import type { AddressWord, SpeakerReport } from '../cluster/ports.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type AddressNews, newsOf } from './conditions.ts';
+
+const NOTHING: SpeakerReport['addresses'] = new Map();
 
 /** What is known of each address: who may announce it, and what the speakers say. By the address as text. */
 export class KnownAddresses {
   readonly #newVerdicts = new Follower<string, AddressVerdict>();
   /** Which Services had an address when it was looked at last. */
   readonly #verdicts = new Map<string, AddressVerdict>();
-  #reports: readonly SpeakerReport[] = [];
-  #news: ReadonlyMap<string, AddressNews> = new Map();
+  /** By node. */
+  readonly #newWords = new Map<string, Follower<string, readonly AddressWord[]>>();
+  readonly #news = new Map<string, AddressNews>();
 
   verdictOf(address: string): AddressVerdict | undefined {
     return this.#verdicts.get(address);
@@ -20,7 +23,7 @@ export class KnownAddresses {
     return this.#news;
   }
 
-  /** The Services of those addresses of which something else is known now than before. */
+  /** The Services of those addresses of which something else is known now than before; one report of each node. */
   update(verdicts: Verdicts, reports: readonly SpeakerReport[]): ReadonlySet<ServiceKey> {
     const concerned = new Set<ServiceKey>();
     const concern = (address: string): void => {
@@ -34,12 +37,28 @@ export class KnownAddresses {
       concern(address);
     }
     this.#newVerdicts.seen();
-    if (reports === this.#reports) return concerned;
-    const before = this.#news;
-    this.#reports = reports;
-    this.#news = newsOf(reports, before);
-    for (const [address, news] of this.#news) if (before.get(address) !== news) concern(address);
-    for (const address of before.keys()) if (!this.#news.has(address)) concern(address);
+    for (const address of this.#spokenOf(reports)) {
+      const before = this.#news.get(address);
+      const news = newsOf(address, reports, before);
+      if (news === before) continue;
+      if (news === undefined) this.#news.delete(address);
+      else this.#news.set(address, news);
+      concern(address);
+    }
     return concerned;
+  }
+
+  /** Addresses of which a speaker may say something else than before. */
+  #spokenOf(reports: readonly SpeakerReport[]): ReadonlySet<string> {
+    const touched = new Set<string>();
+    const latest = new Map(reports.map(({ node, addresses }) => [node, addresses]));
+    for (const node of latest.keys()) if (!this.#newWords.has(node)) this.#newWords.set(node, new Follower());
+    for (const [node, follower] of this.#newWords) {
+      const addresses = latest.get(node);
+      for (const address of follower.changed(addresses ?? NOTHING)) touched.add(address);
+      follower.seen();
+      if (addresses === undefined) this.#newWords.delete(node);
+    }
+    return touched;
   }
 }

@@ -55,8 +55,11 @@ describe('Allocated', () => {
 });
 
 describe('Announced', () => {
-  const told = (reports: readonly SpeakerReport[], about: AddressVerdict | undefined) =>
-    announcedCondition([address], () => about, newsOf(reports));
+  const told = (reports: readonly SpeakerReport[], about: AddressVerdict | undefined) => {
+    const text = formatIpAddress(address);
+    const news = newsOf(text, reports, undefined);
+    return announcedCondition([address], () => about, new Map(news && [[text, news]]));
+  };
   test('is True when any speaker announces it, whatever the others say', () => {
     expect(
       told([report('b', 'refused', 'address-conflict'), report('a', 'announced')], verdict(undefined, may)),
