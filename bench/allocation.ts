@@ -6,11 +6,13 @@
 import { Allocation, type AllocationInput } from '../src/allocation/allocation.ts';
 import type { AllocationDecision } from '../src/allocation/decision.ts';
 import { ms, systemClock } from '../src/base/clock.ts';
+import { TrackedMap } from '../src/base/tracked-map.ts';
 import type { Pool } from '../src/config/config.ts';
 import type { ServiceKey, ServiceRequest } from '../src/inventory/service-request.ts';
 import { pool, serviceRequest } from '../test/support/values.ts';
 
 const RUNS = 5;
+const PASSES = 1_000;
 
 type Services = ReadonlyMap<ServiceKey, ServiceRequest>;
 const servicesOf = (
@@ -53,8 +55,10 @@ function measure(name: string, limit: number | undefined, prepare: () => () => b
   return { name, median: times[RUNS >> 1]!, spread: [times[0]!, times.at(-1)!], limit };
 }
 
-const given = (decisions: readonly AllocationDecision[]): number =>
-  decisions.filter((d) => d.addresses.length > 0).length;
+const given = (decisions: ReadonlyMap<ServiceKey, AllocationDecision>): number =>
+  [...decisions.values()].filter((d) => d.addresses.length > 0).length;
+const refused = (decisions: ReadonlyMap<ServiceKey, AllocationDecision>): number =>
+  [...decisions.values()].filter((d) => d.reason === 'pool-exhausted').length;
 const wide = [pool('wide', ['10.0.0.0/8', 'fd00::/64'])];
 
 const pending = (count: number, limit: number | undefined): Row =>
@@ -71,7 +75,7 @@ function refusals(): Row {
     const allocation = new Allocation();
     allocation.reconcile(inputOf(full, holders));
     const input = inputOf(full, new Map([...holders, ...late]));
-    return () => allocation.reconcile(input).filter((d) => d.reason === 'pool-exhausted').length === 10_000;
+    return () => refused(allocation.reconcile(input)) === 10_000;
   });
 }
 
@@ -90,23 +94,57 @@ function oneFreed(): Row {
 
 function replay(count: number): Row {
   const assigned = new Allocation().reconcile(inputOf(wide, servicesOf(count)));
-  const services = servicesOf(count, (i) => ({ assigned: assigned[i]!.addresses, assignedPool: 'wide' }));
+  const addresses = [...assigned.values()].map((decision) => decision.addresses);
+  const services = servicesOf(count, (i) => ({ assigned: addresses[i]!, assignedPool: 'wide' }));
   return measure(`${count.toLocaleString('en')} replayed after a restart`, undefined, () => {
     const input = inputOf(wide, services);
-    return () =>
-      new Allocation()
-        .reconcile(input)
-        .every((d, i) => d.addresses[0] === services.get(d.service)?.assigned[0] && i < count);
+    return () => {
+      const decisions = [...new Allocation().reconcile(input).values()];
+      return (
+        decisions.length === count && decisions.every((d) => d.addresses[0] === services.get(d.service)?.assigned[0])
+      );
+    };
   });
 }
 
 function unchanged(count: number): Row {
   const services = servicesOf(count);
   const allocation = new Allocation();
-  const before = allocation.reconcile(inputOf(wide, services));
+  allocation.reconcile(inputOf(wide, services));
   return measure(`${count.toLocaleString('en')} unchanged, one new map`, undefined, () => {
     const input = inputOf(wide, new Map(services));
-    return () => allocation.reconcile(input) === before;
+    return () => given(allocation.reconcile(input)) === count;
+  });
+}
+
+/** As in a running controller: one map, changed in place. The time is that of one pass. */
+function inPlace(
+  name: string,
+  pools: readonly Pool[],
+  services: TrackedMap<ServiceKey, ServiceRequest>,
+  change: () => void,
+): Row {
+  const allocation = new Allocation();
+  const input = inputOf(pools, services);
+  const before = given(allocation.reconcile(input));
+  const { median, spread } = measure(name, undefined, () => () => {
+    for (let i = 0; i < PASSES; i++) {
+      change();
+      allocation.reconcile(input);
+    }
+    return given(allocation.reconcile(input)) === before;
+  });
+  return { name, median: median / PASSES, spread: [spread[0] / PASSES, spread[1] / PASSES], limit: undefined };
+}
+
+/** The youngest asks for other ports each time: it leaves its address and has it again, or waits on. */
+function oneChanged(name: string, pools: readonly Pool[], count: number): Row {
+  const services = new TrackedMap(servicesOf(count, (i) => ({ createdAt: i })));
+  const [key, first] = [...services].at(-1)!;
+  let port = 1;
+  return inPlace(name, pools, services, () => {
+    port = (port % 65_535) + 1;
+    services.set(key, { ...first, ports: [{ protocol: 'TCP', port }] });
   });
 }
 
@@ -139,9 +177,13 @@ const rows = [
   oneFreed(),
   replay(10_000),
   unchanged(10_000),
+  inPlace('10,000 unchanged, the same map', wide, new TrackedMap(servicesOf(10_000)), () => {}),
+  oneChanged('one of 10,000 changed', wide, 10_000),
+  oneChanged('one of 10,000 changed, 9,744 wait', [pool('small', ['10.0.0.0/24'])], 10_000),
 ];
 
-const show = (time: number): string => `${time.toFixed(1)} ms`.padStart(12);
+const show = (time: number): string =>
+  (time < 0.1 ? `${(time * 1000).toFixed(1)} us` : `${time.toFixed(1)} ms`).padStart(12);
 process.stdout.write(
   `${'decision only'.padEnd(44)}${'median'.padStart(12)}${'fastest'.padStart(12)}${'slowest'.padStart(12)}${'target'.padStart(12)}\n`,
 );

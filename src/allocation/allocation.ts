@@ -1,16 +1,19 @@
-import type { Milliseconds } from '../base/clock.ts';
+import { type Milliseconds, ms } from '../base/clock.ts';
 import { compact } from '../base/compact.ts';
-import { type IpAddress, type IpFamily, sameIpAddress } from '../base/ip-address.ts';
+import { type IpAddress, sameIpAddress } from '../base/ip-address.ts';
 import type { Labels } from '../base/label-selector.ts';
+import { Follower, TrackedMap } from '../base/tracked-map.ts';
 import type { Pool } from '../config/config.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
 import { AddressBook } from './address-book.ts';
-import type { AllocationDecision, PoolUsage } from './decision.ts';
+import { type AllocationDecision, type PoolUsage, sameDecision } from './decision.ts';
+import { byAge, type Entry, familiesOf, inOrderOf, newEntry } from './entry.ts';
 import { type Market, type Offer, offerAny, offerFromWantedPool, offerMissing } from './offer.ts';
 import { PoolMap } from './pool-map.ts';
-import { earliest, familyNames, type Refusal, refusal } from './refusal.ts';
-import { sameTerms, sharingObstacle, type Terms, termsOf } from './sharing.ts';
+import { familyNames, type Refusal, refusal } from './refusal.ts';
+import { sameTerms, sharingObstacle, termsOf } from './sharing.ts';
 import { barredFrom, keptThough, whileKeeping } from './standing.ts';
+import { Waiting } from './waiting.ts';
 import { offerWanted } from './wanted.ts';
 
 /*
@@ -25,10 +28,12 @@ import { offerWanted } from './wanted.ts';
  *   PoolMap       the pools of one configuration: lookup by address, who may use which, in what order
  *   PoolSpace     the free addresses of one pool and family, and the shared ones by key
  *   offer, wanted what a Service could have now, or a Refusal
+ *   Waiting       those who are to be asked again, and when
  *   standing      what is wrong with an address that is kept all the same
  *
- * Cost: a Service that did not change is one comparison; giving and freeing an address does not depend on the number of
- * Services or addresses; those that wait are asked again only when an address or port became free, or a rest is over.
+ * Cost: a Service that did not change is not looked at, unless pools, namespaces or our class changed; giving and freeing an
+ * address does not depend on the number of Services or addresses; those that wait are asked again only when an address or
+ * port became free, or a rest is over. A pass that fails half way leaves what it had still to do to the next one.
  *
  * Deliberately missing: history over restarts (the order of reuse starts anew), and moving Services to make room.
  *
@@ -37,6 +42,7 @@ import { offerWanted } from './wanted.ts';
 
 export interface AllocationInput {
   readonly pools: readonly Pool[];
+  /** A TrackedMap that is changed in place, or another map where anything changed; so `namespaces`. */
   readonly services: ReadonlyMap<ServiceKey, ServiceRequest>;
   readonly namespaces: ReadonlyMap<string, Labels>;
   /** Ours; undefined: Services without a class. */
@@ -44,53 +50,30 @@ export interface AllocationInput {
   readonly now: Milliseconds;
 }
 
-interface Entry {
-  request: ServiceRequest;
-  terms: Terms;
-  families: readonly IpFamily[];
-  held: readonly IpAddress[];
-  /** The pool that `held` was given from, for when no pool contains it any more. */
-  pool: string | undefined;
-  /** It had an address from us, so its status is ours to clear. */
-  ours: boolean;
-  decision: AllocationDecision | undefined;
-  /** What was free when it was last looked at. */
-  seen: number;
-  due: Milliseconds | undefined;
-}
-
-interface Claim {
-  readonly entry: Entry;
-  readonly addresses: readonly IpAddress[];
-}
-
 export class Allocation {
   readonly #book = new AddressBook();
   readonly #entries = new Map<ServiceKey, Entry>();
-  /** Those with a reason, who are asked again when something becomes free. */
-  readonly #waiting = new Set<Entry>();
-  #input: AllocationInput | undefined;
-  #pools = new PoolMap([], new Map(), this.#book);
-  #decisions: readonly AllocationDecision[] = [];
-  /** Counts everything that could make an offer possible: an address or a port that became free, a rest that ended early, other terms. */
-  #version = 0;
+  readonly #decisions = new TrackedMap<ServiceKey, AllocationDecision>();
+  readonly #waiting = new Waiting();
+  readonly #services = new Follower<ServiceKey, ServiceRequest>();
+  readonly #namespaces = new Follower<string, Labels>();
+  /** What those who left want back, if nobody older does. */
+  readonly #claims = new Map<Entry, readonly IpAddress[]>();
+  readonly #unsettled = new Set<Entry>();
+  #configured: readonly Pool[] = [];
+  #pools = new PoolMap(this.#configured, new Map(), this.#book);
+  #servedClass: string | undefined;
+  #now = ms(0);
 
   /**
-   * Brings the assignments in line with what is now. Decisions for every LoadBalancer Service of our class, in the order of
-   * `services`, and for others while their status names an address of ours. What did not change is the same object, also the array.
+   * Brings the assignments in line with what is now. Decisions for every LoadBalancer Service of our class, and for others
+   * while their status names an address of ours. It is the same map always, in no order; what did not change in it is not touched.
    */
-  reconcile(input: AllocationInput): readonly AllocationDecision[] {
-    const last = this.#input;
-    this.#input = input;
-    const newClass = last?.loadBalancerClass !== input.loadBalancerClass;
-    const newPools = last?.pools !== input.pools || !sameNamespaces(last.namespaces, input.namespaces);
-    if (newPools) this.#pools = new PoolMap(input.pools, input.namespaces, this.#book);
-    const sameServices = last?.services === input.services;
-
-    const changed = sameServices && !newClass ? new Set<Entry>() : this.#takeServices(input.services, newClass);
-    const due = [...this.#waiting].filter((entry) => this.#mayBeServed(entry, input.now));
-    const moved = this.#settleAll(newPools ? this.#entries.values() : new Set([...changed, ...due]));
-    if (moved || !sameServices) this.#list(input.services);
+  reconcile(input: AllocationInput): ReadonlyMap<ServiceKey, AllocationDecision> {
+    this.#now = input.now;
+    this.#takePools(input);
+    this.#takeServices(input);
+    this.#settleAll();
     return this.#decisions;
   }
 
@@ -101,49 +84,62 @@ export class Allocation {
 
   /** When a waiting Service could get an address though nothing changes, because its rest (reuseAfter) is over. */
   nextDue(): Milliseconds | undefined {
-    return earliest([...this.#waiting].map(({ due }) => due));
+    return this.#waiting.nextDue();
   }
 
-  /** Steps one and two: who is gone or changed leaves, then claims are replayed. Returns those to be settled. */
-  #takeServices(services: ReadonlyMap<ServiceKey, ServiceRequest>, all: boolean): Set<Entry> {
-    const changed = new Set<Entry>();
-    const claims: Claim[] = [];
-    for (const [key, entry] of this.#entries) {
-      if (services.has(key)) continue;
-      this.#leaveAll(entry);
-      this.#waiting.delete(entry);
-      this.#entries.delete(key);
-    }
-    for (const [key, request] of services) {
+  #takePools({ pools, namespaces }: AllocationInput): void {
+    const relabelled = this.#namespaces.changed(namespaces).size > 0;
+    if (pools === this.#configured && !relabelled) return;
+    this.#pools = new PoolMap(pools, namespaces, this.#book);
+    for (const entry of this.#entries.values()) this.#unsettled.add(entry);
+    this.#configured = pools;
+    this.#namespaces.seen();
+  }
+
+  /** Steps one and two: who is gone or changed leaves, then claims are replayed. */
+  #takeServices({ services, loadBalancerClass }: AllocationInput): void {
+    const changed = this.#services.changed(services);
+    const newClass = loadBalancerClass !== this.#servedClass;
+    this.#servedClass = loadBalancerClass;
+    const known: Entry[] = [];
+    for (const key of newClass ? new Set([...changed, ...services.keys()]) : changed) {
       const entry = this.#entries.get(key);
-      if (entry !== undefined && entry.request === request && !all) continue;
-      const claim = entry === undefined ? this.#enter(key, request) : this.#renew(entry, request);
-      changed.add(claim.entry);
-      if (claim.addresses.length > 0) claims.push(claim);
+      const request = services.get(key);
+      if (entry !== undefined) known.push(entry);
+      else if (request !== undefined) this.#enter(request);
     }
-    for (const { entry, addresses } of claims.sort((a, b) => byAge(a.entry, b.entry))) this.#replay(entry, addresses);
+    // Who leaves last counts as the last owner: that must not depend on the order in which the Services changed.
+    known.sort(byAge);
+    for (const entry of known) if (!services.has(entry.request.key)) this.#remove(entry);
+    for (const entry of known) {
+      const request = services.get(entry.request.key);
+      if (request !== undefined && (request !== entry.request || newClass)) this.#renew(entry, request);
+    }
+    this.#services.seen();
+    for (const [entry, addresses] of [...this.#claims].sort(([a], [b]) => byAge(a, b))) this.#replay(entry, addresses);
     this.#free();
-    return changed;
   }
 
-  #enter(key: ServiceKey, request: ServiceRequest): Claim {
-    const entry: Entry = {
-      request,
-      terms: termsOf(request),
-      families: familiesOf(request),
-      held: [],
-      pool: request.assignedPool,
-      ours: false,
-      decision: undefined,
-      seen: -1,
-      due: undefined,
-    };
-    this.#entries.set(key, entry);
-    return { entry, addresses: this.#barred(request) === undefined ? request.assigned : [] };
+  #enter(request: ServiceRequest): void {
+    const entry = newEntry(request);
+    this.#entries.set(request.key, entry);
+    this.#unsettled.add(entry);
+    this.#claim(entry, this.#barred(request) === undefined ? request.assigned : []);
+  }
+
+  #remove(entry: Entry): void {
+    const { key } = entry.request;
+    this.#leaveAll(entry);
+    this.#claims.delete(entry);
+    this.#waiting.delete(entry);
+    this.#unsettled.delete(entry);
+    this.#entries.delete(key);
+    this.#decisions.delete(key);
   }
 
   /** It stays where it is unless something changed that its neighbours or its families have to do with. */
-  #renew(entry: Entry, request: ServiceRequest): Claim {
+  #renew(entry: Entry, request: ServiceRequest): void {
+    this.#unsettled.add(entry);
     const terms = termsOf(request);
     const families = familiesOf(request);
     const barred = this.#barred(request) !== undefined;
@@ -157,12 +153,16 @@ export class Allocation {
     entry.request = request;
     entry.terms = terms;
     entry.families = families;
-    return { entry, addresses: barred || stays ? returned : held };
+    if (barred) this.#claims.delete(entry);
+    this.#claim(entry, barred || stays ? returned : held);
+  }
+
+  #claim(entry: Entry, addresses: readonly IpAddress[]): void {
+    if (addresses.length > 0) this.#claims.set(entry, addresses);
   }
 
   /** One address of each family that the Service still has, where no older claim stands against it. */
   #replay(entry: Entry, addresses: readonly IpAddress[]): void {
-    const held: IpAddress[] = [];
     for (const family of entry.families) {
       const address = addresses.find((candidate) => {
         if (candidate.family !== family) return false;
@@ -171,36 +171,30 @@ export class Allocation {
       });
       if (address === undefined) continue;
       this.#join(entry, address);
-      held.push(address);
+      entry.held = compact([...entry.held, address]);
+      entry.ours = true;
     }
-    entry.held = compact(held);
-    entry.ours ||= held.length > 0;
-  }
-
-  #mayBeServed(entry: Entry, now: Milliseconds): boolean {
-    return entry.seen < this.#version || (entry.due !== undefined && entry.due <= now);
+    this.#claims.delete(entry);
   }
 
   /** Step three. What one gives up may be what an older one waits for, so it ends when a round frees nothing. */
-  #settleAll(entries: Iterable<Entry>): boolean {
-    let moved = false;
-    for (let round = [...entries]; round.length > 0; ) {
-      for (const entry of round.sort(byAge)) moved = this.#settle(entry) || moved;
-      round = [...this.#waiting].filter(({ seen }) => seen < this.#version);
-    }
-    return moved;
+  #settleAll(): void {
+    for (const entry of this.#waiting.due(this.#now)) this.#unsettled.add(entry);
+    do {
+      for (const entry of this.#waiting.stirred()) this.#unsettled.add(entry);
+      for (const entry of [...this.#unsettled].sort(byAge)) {
+        this.#settle(entry);
+        this.#unsettled.delete(entry);
+      }
+    } while (this.#waiting.isStirred);
   }
 
-  /** Returns whether the decision is another one than before. */
-  #settle(entry: Entry): boolean {
-    const { request } = entry;
-    const barred = this.#barred(request);
+  #settle(entry: Entry): void {
+    const barred = this.#barred(entry.request);
     const refused = barred ?? this.#pursue(entry);
-    entry.seen = this.#version;
-    entry.due = refused?.due;
-    if (refused !== undefined && barred === undefined) this.#waiting.add(entry);
+    if (refused !== undefined && barred === undefined) this.#waiting.add(entry, refused.due);
     else this.#waiting.delete(entry);
-    return this.#conclude(entry, this.#isOnlyPreferred(entry, refused) ? undefined : refused);
+    this.#conclude(entry, this.#isOnlyPreferred(entry, refused) ? undefined : refused);
   }
 
   /** PreferDualStack where no pool has the other family is well served with one, as in Kubernetes; it waits all the same. */
@@ -209,7 +203,7 @@ export class Allocation {
     return prefers && refused?.reason === 'no-pool' && this.#offer(entry) === undefined;
   }
 
-  #conclude(entry: Entry, refused: Refusal | undefined): boolean {
+  #conclude(entry: Entry, refused: Refusal | undefined): void {
     const { request, held } = entry;
     entry.pool = this.#homeOf(entry);
     const decision: AllocationDecision = {
@@ -219,10 +213,9 @@ export class Allocation {
       reason: refused?.reason,
       message: refused?.message,
     };
-    const next = this.#concernsUs(entry) ? decision : undefined;
-    if (sameDecision(entry.decision, next)) return false;
-    entry.decision = next;
-    return true;
+    const before = this.#decisions.get(request.key);
+    if (!this.#concernsUs(entry)) this.#decisions.delete(request.key);
+    else if (before === undefined || !sameDecision(before, decision)) this.#decisions.set(request.key, decision);
   }
 
   /**
@@ -241,14 +234,14 @@ export class Allocation {
   /** Foreign Services concern us only while their status still names an address that we gave. */
   #concernsUs(entry: Entry): boolean {
     const { assigned, loadBalancer, loadBalancerClass } = entry.request;
-    if (loadBalancer && loadBalancerClass === this.#input?.loadBalancerClass) return true;
+    if (loadBalancer && loadBalancerClass === this.#servedClass) return true;
     if (assigned.length === 0) entry.ours = false;
     // The status of a Service of another class belongs to that implementation, whichever address is in it.
     return entry.ours || (!loadBalancer && assigned.some((address) => this.#pools.poolOf(address) !== undefined));
   }
 
   #barred(request: ServiceRequest): Refusal | undefined {
-    return barredFrom(request, this.#input?.loadBalancerClass);
+    return barredFrom(request, this.#servedClass);
   }
 
   /** Gives the Service what it asks for and can have; returns what is wrong then. */
@@ -322,7 +315,7 @@ export class Allocation {
   #join({ request, terms }: Entry, address: IpAddress): void {
     const freed = this.#book.lastFreed(address);
     const due = freed && this.#pools.poolOf(address)?.[address.family].dueAt(freed);
-    if (due !== undefined && this.#now < due) this.#version++;
+    if (due !== undefined && this.#now < due) this.#waiting.stir();
     this.#book.join(address, request.key, terms, this.#pools);
   }
   #leaveAll(entry: Entry): void {
@@ -331,7 +324,7 @@ export class Allocation {
   }
   #leave(entry: Entry, address: IpAddress): void {
     this.#book.leave(address, entry.request.key);
-    this.#version++;
+    this.#waiting.stir();
   }
   #free(): void {
     this.#book.settleVacated(this.#now, this.#pools);
@@ -340,48 +333,4 @@ export class Allocation {
   #market(): Market {
     return { pools: this.#pools, book: this.#book, now: this.#now };
   }
-  get #now(): Milliseconds {
-    return this.#input!.now;
-  }
-
-  #list(services: ReadonlyMap<ServiceKey, ServiceRequest>): void {
-    const decisions: AllocationDecision[] = [];
-    for (const key of services.keys()) {
-      const decision = this.#entries.get(key)?.decision;
-      if (decision !== undefined) decisions.push(decision);
-    }
-    const same = decisions.length === this.#decisions.length && decisions.every((d, i) => d === this.#decisions[i]);
-    if (!same) this.#decisions = decisions;
-  }
-}
-
-/** SingleStack has one family, whatever else is written. */
-const familiesOf = ({ families, ipFamilyPolicy }: ServiceRequest): readonly IpFamily[] =>
-  ipFamilyPolicy === 'SingleStack' ? families.slice(0, 1) : families;
-
-const inOrderOf = (families: readonly IpFamily[], addresses: readonly IpAddress[]): readonly IpAddress[] =>
-  compact(families.flatMap((family) => addresses.filter((address) => address.family === family)));
-
-/** Oldest first; without a time of creation last; then by namespace and name. */
-function byAge({ request: a }: Entry, { request: b }: Entry): number {
-  const [ageA, ageB] = [a.createdAt ?? Number.MAX_SAFE_INTEGER, b.createdAt ?? Number.MAX_SAFE_INTEGER];
-  if (ageA !== ageB) return ageA - ageB;
-  if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-function sameNamespaces(a: ReadonlyMap<string, Labels>, b: ReadonlyMap<string, Labels>): boolean {
-  if (a === b) return true;
-  return a.size === b.size && [...a].every(([name, labels]) => b.get(name) === labels);
-}
-
-function sameDecision(a: AllocationDecision | undefined, b: AllocationDecision | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return (
-    a.pool === b.pool &&
-    a.reason === b.reason &&
-    a.message === b.message &&
-    a.addresses.length === b.addresses.length &&
-    a.addresses.every((address, i) => sameIpAddress(address, b.addresses[i]!))
-  );
 }

@@ -1,4 +1,4 @@
-import type { IpAddress } from '../base/ip-address.ts';
+import { type IpAddress, sameIpAddress } from '../base/ip-address.ts';
 import type { ServiceReason } from '../base/reason.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 
@@ -19,6 +19,14 @@ export interface AllocationDecision {
   /** For people: what, why, and what to do. Present when `reason` is. */
   readonly message: string | undefined;
 }
+
+/** Of the same Service. */
+export const sameDecision = (a: AllocationDecision, b: AllocationDecision): boolean =>
+  a.pool === b.pool &&
+  a.reason === b.reason &&
+  a.message === b.message &&
+  a.addresses.length === b.addresses.length &&
+  a.addresses.every((address, i) => sameIpAddress(address, b.addresses[i]!));
 
 /** Exact counts; an IPv6 pool has more addresses than a number can say. Reserved addresses count in none. */
 export interface Usage {

@@ -91,7 +91,7 @@ export function planOf(input: PlanInput): Plan {
   const verdictOf = new Map(verdicts.map((verdict) => [formatIpAddress(verdict.address), verdict]));
   return {
     problems: [...judgement.problems, ...input.problems, ...inventory.problems],
-    services: decisions
+    services: [...decisions.values()]
       .map((decision) => planService(decision, inventory.services.get(decision.service)!, verdictOf))
       .sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name)),
     pools: allocation.usage().map(poolUsageJson),
@@ -102,11 +102,11 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** The Services as they are once the decisions are written to their status. */
 function servicesAfter(
-  decisions: readonly AllocationDecision[],
+  decisions: ReadonlyMap<ServiceKey, AllocationDecision>,
   services: ReadonlyMap<ServiceKey, ServiceRequest>,
 ): ReadonlyMap<ServiceKey, ServiceRequest> {
   return new Map(
-    decisions.map(({ service, addresses, pool }) => [
+    [...decisions].map(([service, { addresses, pool }]) => [
       service,
       { ...services.get(service)!, assigned: addresses, assignedPool: pool },
     ]),

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { ms } from '../../src/base/clock.ts';
-import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { Pool } from '../../src/config/config.ts';
 import {
   has,
@@ -482,40 +481,9 @@ describe('whose Services', () => {
   test('no longer a LoadBalancer: named until its status is cleared, its address free at once', () => {
     const rig = new Rig(one).set({ a: {}, b: { loadBalancer: false, ...has('192.0.2.3') } });
     rig.put('a', { loadBalancer: false });
-    const input = {
-      pools: rig.pools,
-      services: rig.services,
-      namespaces: rig.namespaces,
-      loadBalancerClass: undefined,
-      now: ms(0),
-    };
-    const released = rig.allocation
-      .reconcile(input)
-      .map(({ service, addresses, reason }) => [service, addresses.length, reason]);
+    const released = rig.decide().map(({ service, addresses, reason }) => [service, addresses.length, reason]);
     expect(released).toEqual([['shop/a', 0, 'not-load-balancer']]);
     expect(rig.pass().at('a')).toBe('not ours');
     expect(rig.set({ c: wants('192.0.2.0') }).at('c')).toBe('192.0.2.0');
-  });
-});
-
-describe('identity', () => {
-  test('the same input gives the same array; a change only a new decision for the one', () => {
-    const rig = new Rig(one).set({ a: {}, b: {} });
-    const before = rig.decisions;
-    expect(rig.pass().decisions).toBe(before);
-    rig.set({ b: { labels: { x: 'y' } } });
-    expect(rig.decisions).toBe(before);
-    rig.set({ c: {} });
-    expect(rig.decisions[0]).toBe(before[0]);
-    expect(rig.decisions).toHaveLength(3);
-  });
-
-  test('decisions are in the order of the Services', () => {
-    const rig = new Rig(one).set({ b: {}, a: {} });
-    expect(rig.decisions.map(({ service }) => service)).toEqual(['shop/b', 'shop/a']);
-    expect(rig.decisions.map(({ addresses }) => addresses.map(formatIpAddress))).toEqual([
-      ['192.0.2.1'],
-      ['192.0.2.0'],
-    ]);
   });
 });

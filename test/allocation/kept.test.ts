@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { ms } from '../../src/base/clock.ts';
 import { has, labelled, pinned, pool, ports, prefer, Rig, require, reserved, wants } from './rig.ts';
 
 const one = pool('one', ['192.0.2.0/24', '2001:db8::/64']);
@@ -196,14 +195,7 @@ describe('replay', () => {
   test('a LoadBalancer again, with its address still in the status: it gets it back', () => {
     const rig = new Rig(one).set({ a: {}, b: {} });
     rig.put('b', { loadBalancerClass: 'x' });
-    const { pools, namespaces, services } = rig;
-    rig.allocation.reconcile({
-      pools,
-      namespaces,
-      services,
-      loadBalancerClass: undefined,
-      now: ms(0),
-    });
+    rig.decide();
     expect(rig.set({ b: { loadBalancerClass: undefined } }).at('b')).toBe('192.0.2.1');
   });
 });

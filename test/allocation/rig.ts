@@ -1,8 +1,10 @@
+import { expect } from 'vitest';
 import { Allocation } from '../../src/allocation/allocation.ts';
 import type { AllocationDecision } from '../../src/allocation/decision.ts';
 import { ms } from '../../src/base/clock.ts';
 import { formatIpAddress } from '../../src/base/ip-address.ts';
 import type { LabelSelector, Labels } from '../../src/base/label-selector.ts';
+import { TrackedMap } from '../../src/base/tracked-map.ts';
 import type { Pool, Reservation, ServiceAllocation } from '../../src/config/config.ts';
 import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
 import { address, range, serviceRequest } from '../support/values.ts';
@@ -46,13 +48,18 @@ export const ipv6: Partial<ServiceRequest> = { families: ['ipv6'] };
 const gist = ({ addresses, pool: from, reason }: AllocationDecision): string =>
   [...addresses.map(formatIpAddress), from, reason === 'sharing-refused' ? 'address-in-use' : reason].join(' ');
 
-/** A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. */
+/**
+ * A controller in miniature: it writes decisions back into the Services, and demands that a second look changes nothing. A twin
+ * of its allocation is shown one map of the Services, changed in place; it must decide the same.
+ */
 export class Rig {
   pools: readonly Pool[];
   namespaces: ReadonlyMap<string, Labels> = new Map();
   loadBalancerClass: string | undefined;
   now = 0;
   allocation = new Allocation();
+  #twin = new Allocation();
+  readonly #inPlace = new TrackedMap<ServiceKey, ServiceRequest>();
   #services: ReadonlyMap<ServiceKey, ServiceRequest> = new Map();
   #draft: Map<ServiceKey, ServiceRequest> | undefined;
   decisions: readonly AllocationDecision[] = [];
@@ -81,6 +88,7 @@ export class Rig {
   }
   restart(): this {
     this.allocation = new Allocation();
+    this.#twin = new Allocation();
     return this.pass();
   }
   later(milliseconds: number): this {
@@ -89,13 +97,13 @@ export class Rig {
   }
 
   pass(): this {
-    this.decisions = this.#reconcile();
+    this.decisions = this.decide();
     for (const { service, addresses, pool: assignedPool } of this.decisions) {
       const before = this.#drafted(service)!;
       if (before.assigned === addresses && before.assignedPool === assignedPool) continue;
       this.#write(service, { ...before, assigned: addresses, assignedPool });
     }
-    const again = this.#reconcile();
+    const again = this.decide();
     const known = new Map(this.decisions.map((decision) => [decision.service, decision]));
     // The counts in a message are those of the moment it was made; nobody is asked again only because they grew.
     const changed = again.find((decision) => {
@@ -132,14 +140,16 @@ export class Rig {
     return [...decision.addresses.map(formatIpAddress), ...reason].join(' ');
   }
 
-  #reconcile(): readonly AllocationDecision[] {
-    const { pools, namespaces, loadBalancerClass } = this;
-    return this.allocation.reconcile({
-      pools,
-      services: this.services,
-      namespaces,
-      loadBalancerClass,
-      now: ms(this.now),
-    });
+  /** Without writing it back. */
+  decide(): readonly AllocationDecision[] {
+    const { pools, namespaces, loadBalancerClass, services } = this;
+    const input = { pools, namespaces, loadBalancerClass, now: ms(this.now) };
+    for (const key of [...this.#inPlace.keys()]) if (!services.has(key)) this.#inPlace.delete(key);
+    for (const [key, service] of services) this.#inPlace.set(key, service);
+    const decisions = this.allocation.reconcile({ ...input, services });
+    const twins = this.#twin.reconcile({ ...input, services: this.#inPlace });
+    expect(new Map(twins)).toEqual(new Map(decisions));
+    expect(this.#twin.nextDue()).toBe(this.allocation.nextDue());
+    return [...decisions.values()];
   }
 }
