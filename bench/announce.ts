@@ -1,11 +1,11 @@
 import { mkdirSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { machineTime, seconds } from '../src/base/clock.ts';
 import { Feed } from '../src/lab/feed.ts';
-import { type Bench, median, milliseconds, pause, percentile, runBench, times, tool } from './harness.ts';
+import { type Bench, median, milliseconds, pause, percentile, runBench, times } from './harness.ts';
 import { startStandalone } from './standalone.ts';
+import { type Sighting, watchWire } from './wire-watch.ts';
 import { buildPair, endpointFile, endpointSlice, NODE, service, serviceFile, writeFolder } from './world.ts';
 
 /**
@@ -18,26 +18,6 @@ import { buildPair, endpointFile, endpointSlice, NODE, service, serviceFile, wri
 const EVENTS = 200;
 const CREATED = 40;
 const FROM_BARE_LOOP = '10.99.254';
-
-interface Sighting {
-  readonly address: string;
-  /** Of the machine's clock. */
-  readonly ms: number;
-}
-
-async function watchWire(bench: Bench): Promise<Feed<Sighting>> {
-  const seen = new Feed<Sighting>();
-  const birth = new Feed<true>();
-  const child = bench.lab.spawn('client', [tool('watch'), 'eth0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  if (child.stdout !== null)
-    createInterface(child.stdout).on('line', (line) => {
-      const item = JSON.parse(line) as Sighting & { readonly ready?: true };
-      if (item.ready === true) birth.push(true);
-      else seen.push(item);
-    });
-  await birth.first('the watcher starts', 0, seconds(5), () => true);
-  return seen;
-}
 
 async function startBareLoop(bench: Bench): Promise<string> {
   const folder = '/run/bench/bare';

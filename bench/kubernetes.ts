@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { machineTime, ms, seconds } from '../src/base/clock.ts';
 import { ClarionError, ExitCode, usageError } from '../src/base/errors.ts';
 import { Feed } from '../src/lab/feed.ts';
@@ -16,7 +15,6 @@ import {
   percentile,
   runBench,
   times,
-  tool,
   until,
 } from './harness.ts';
 import {
@@ -38,6 +36,7 @@ import {
 } from './kubernetes-scene.ts';
 import type { RouterNews } from './raw-router.ts';
 import { bgpConfig, startRawRouter } from './routers.ts';
+import { type Sighting, watchWire } from './wire-watch.ts';
 
 /**
  * `clarion controller` and `clarion speaker` at a real API server, beside a bare loop at the same one.
@@ -367,12 +366,6 @@ async function restart(
   return [controller, speaker];
 }
 
-interface Sighting {
-  readonly address: string;
-  /** Of the machine's clock. */
-  readonly ms: number;
-}
-
 interface Seen {
   readonly namespace: string;
   readonly name: string;
@@ -383,21 +376,13 @@ interface Seen {
 interface Watchers {
   /** Statuses with an address, as a watch of the bench's own shows them. */
   readonly statuses: Feed<Seen>;
-  /** Gratuitous ARP in the client, by the kernel's timestamp. */
   readonly wire: Feed<Sighting>;
   readonly router: Feed<RouterNews>;
 }
 
 async function startWatching(bench: Bench, scene: Scene): Promise<Watchers> {
-  const wire = new Feed<Sighting>();
+  const wire = await watchWire(bench);
   const birth = new Feed<true>();
-  const child = bench.lab.spawn('client', [tool('watch'), 'eth0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  if (child.stdout !== null)
-    createInterface(child.stdout).on('line', (line) => {
-      const item = JSON.parse(line) as Sighting & { readonly ready?: true };
-      if (item.ready === true) birth.push(true);
-      else wire.push(item);
-    });
   const { plane, token } = scene;
   const bare = [process.execPath, BARE_LOOP, 'watch', plane.apiServer.url, plane.caFile, token, BARE];
   bench.lab.spawn(undefined, bare, { stdio: ['ignore', 'pipe', 'inherit'] }).stdout?.on('data', () => birth.push(true));
@@ -422,7 +407,7 @@ async function startWatching(bench: Bench, scene: Scene): Promise<Watchers> {
     },
     { idleTimeout: seconds(200) },
   );
-  await birth.first('the watchers start', 0, seconds(10), () => birth.mark() >= 3);
+  await birth.first('the watchers start', 0, seconds(10), () => birth.mark() >= 2);
   return { statuses, wire, router: startRawRouter(bench.lab, 'client', 'steady', ROUTER, 65_536) };
 }
 
