@@ -19,6 +19,8 @@ export class Configuration {
   #told: { readonly text: string; seen: boolean } | undefined;
   #source: ClusterObject | undefined;
   #judgement: Judgement | undefined;
+  /** What the configuration in force was last found to follow from. */
+  #settledOn: { readonly judgement: Judgement | undefined; readonly poolsInUse: ReadonlySet<string> } | undefined;
   #choiceProblems: readonly Problem[] = [];
   #failing = false;
 
@@ -45,10 +47,20 @@ export class Configuration {
       this.#source = source;
       this.#judgement = source === undefined ? undefined : judgeConfig(configSourceOf(source));
     }
-    const next = mergeEffective(this.#effective, this.#judgement, poolsInUse);
+    const next = this.#merged(poolsInUse);
     if (next !== this.#effective) this.#report(next);
     this.#effective = next;
     if (next !== this.#published || this.#wasEdited()) this.#publish(next);
+    return next;
+  }
+
+  /** Compared anew only when something else was said: it costs more than the rest of a pass in which one Service changed. */
+  #merged(poolsInUse: ReadonlySet<string>): EffectiveConfig {
+    const before = this.#effective;
+    const { judgement, poolsInUse: pools } = this.#settledOn ?? {};
+    if (before !== undefined && judgement === this.#judgement && pools === poolsInUse) return before;
+    const next = mergeEffective(before, this.#judgement, poolsInUse);
+    this.#settledOn = next === before ? { judgement: this.#judgement, poolsInUse } : undefined;
     return next;
   }
 

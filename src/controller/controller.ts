@@ -9,6 +9,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
+import { Follower } from '../base/tracked-map.ts';
 import { listObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
@@ -20,15 +21,16 @@ import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { KnownAddresses } from './known-addresses.ts';
 import { leftovers } from './leftovers.ts';
+import { PoolsInUse } from './pools-in-use.ts';
 import { problemEvents } from './problem-events.ts';
 import { problemLog } from './problem-log.ts';
 import { type Standing, serviceEvents } from './service-events.ts';
 import { StatusWrites } from './status-writes.ts';
 
 /**
- * The controller: cluster -> config + inventory -> allocation -> cluster. One pass reads the whole snapshot, decides
- * everything anew (unchanged decisions keep their identity and cost nothing), and writes the statuses that differ.
- * It holds no rule of its own: those are in config/, inventory/, allocation/ and announcement/.
+ * The controller: cluster -> config + inventory -> allocation -> announcement -> cluster. A pass looks at what changed since the
+ * one before (base/tracked-map.ts), decides that anew, and writes the statuses that differ. It holds no rule of its own: those
+ * are in config/, inventory/, allocation/ and announcement/.
  */
 export interface ControllerDeps {
   readonly cluster: ClusterReader & ClusterWriter & ReportBoard;
@@ -69,10 +71,13 @@ export class Controller {
   readonly #tellProblems: (problems: readonly Problem[]) => readonly Problem[];
   readonly #unsubscribe: () => void;
   readonly #known = new KnownAddresses();
-  #decisions: readonly AllocationDecision[] = [];
-  #decided = new Map<ServiceKey, Standing>();
+  readonly #poolsInUse = new PoolsInUse();
+  readonly #newDecisions = new Follower<ServiceKey, AllocationDecision>();
+  readonly #decided = new Map<ServiceKey, Standing>();
+  /** Of which something is known that their standing does not say yet; what a pass that failed did not come to stays here. */
+  readonly #concerned = new Set<ServiceKey>();
   /** Services that have what they are to have; what speakers say of them is not known yet. */
-  #unheard = new Set<ServiceKey>();
+  readonly #unheard = new Set<ServiceKey>();
   #begun = false;
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
@@ -129,7 +134,7 @@ export class Controller {
     const lists = listObjects(cluster);
     const inventory = this.#takeInventory(lists);
     this.#inventory = inventory;
-    this.#effective = this.#configuration.update(poolsInUse(inventory));
+    this.#effective = this.#configuration.update(this.#poolsInUse.in(inventory.services));
     const decisions = this.#allocation.reconcile({
       pools: this.#effective.config.pools,
       services: inventory.services,
@@ -166,38 +171,40 @@ export class Controller {
   }
 
   /** Of 10,000 Services all but a few are as they were, and are not looked at. */
-  #writeStatuses(decisions: readonly AllocationDecision[], verdicts: Verdicts): void {
+  #writeStatuses(decisions: ReadonlyMap<ServiceKey, AllocationDecision>, verdicts: Verdicts): void {
     const { cluster } = this.#deps;
-    const concerned = this.#known.update(verdicts, cluster.reports());
     const heard = cluster.heardAll();
-    if (decisions === this.#decisions && !(heard && this.#unheard.size > 0)) {
-      for (const service of concerned) {
-        const before = this.#decided.get(service);
-        if (before !== undefined) this.#decided.set(service, this.#decide(before, before.decision));
-      }
+    const news = [this.#newDecisions.changed(decisions), this.#known.update(verdicts, cluster.reports())];
+    for (const services of heard ? [...news, this.#unheard] : news)
+      for (const service of services) this.#concerned.add(service);
+    this.#newDecisions.seen();
+    for (const service of this.#concerned) {
+      const decision = decisions.get(service);
+      if (decision === undefined) this.#giveUp(service);
+      else this.#settle(service, decision, heard);
+      this.#concerned.delete(service);
+    }
+  }
+
+  #settle(service: ServiceKey, decision: AllocationDecision, heard: boolean): void {
+    const before = this.#decided.get(service);
+    if (before === undefined && !heard && this.#waitsToBeHeard(decision)) {
+      this.#unheard.add(service);
       return;
     }
-    const decided = new Map<ServiceKey, Standing>();
-    const unheard = new Set<ServiceKey>();
-    for (const decision of decisions) {
-      const { service } = decision;
-      const before = this.#decided.get(service);
-      if (before === undefined && !heard && this.#waitsToBeHeard(decision)) {
-        unheard.add(service);
-        continue;
-      }
-      const same = before?.decision === decision && !concerned.has(service);
-      decided.set(service, same ? before : this.#decide(before, decision));
-    }
-    for (const [service, before] of this.#decided) {
-      if (decided.has(service) || this.#inventory?.services.get(service)?.loadBalancer !== false) continue;
-      const decision = { ...before.decision, addresses: [], pool: undefined, reason: undefined, message: undefined };
-      this.#tellEvents(before, { decision, conditions: [] });
-      this.#clear(service);
-    }
-    this.#decided = decided;
-    this.#unheard = unheard;
-    this.#decisions = decisions;
+    this.#unheard.delete(service);
+    this.#decided.set(service, this.#decide(before, decision));
+  }
+
+  /** It is no Service of ours any more. */
+  #giveUp(service: ServiceKey): void {
+    const before = this.#decided.get(service);
+    this.#unheard.delete(service);
+    this.#decided.delete(service);
+    if (before === undefined || this.#inventory?.services.get(service)?.loadBalancer !== false) return;
+    const decision = { ...before.decision, addresses: [], pool: undefined, reason: undefined, message: undefined };
+    this.#tellEvents(before, { decision, conditions: [] });
+    this.#clear(service);
   }
 
   /**
@@ -271,13 +278,6 @@ function statusIn({ decision, conditions }: Standing): ServiceStatus {
 
 const isForeign = ({ reason }: AllocationDecision): boolean =>
   reason === 'not-load-balancer' || reason === 'other-class';
-
-function poolsInUse(inventory: Inventory): ReadonlySet<string> {
-  const pools = new Set<string>();
-  for (const { assigned, assignedPool } of inventory.services.values())
-    if (assigned.length > 0 && assignedPool !== undefined) pools.add(assignedPool);
-  return pools;
-}
 
 function splitKey(key: ServiceKey): [string, string] {
   const slash = key.indexOf('/');

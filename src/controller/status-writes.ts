@@ -1,8 +1,8 @@
 import { type BackoffRange, backoffDelay } from '../base/backoff.ts';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
-import { compareNames } from '../base/name-order.ts';
 import type { Random } from '../base/random.ts';
+import { sortedDifference } from '../base/sorted-difference.ts';
 import type { ClusterObject, ClusterWriter, ServiceStatus, StatusOutcome } from '../cluster/ports.ts';
 import { statusDifference, versionOf } from '../cluster/status-difference.ts';
 
@@ -78,11 +78,11 @@ export class StatusWrites {
 
   /** At the end of every pass: the Services that it looked at, sorted. */
   passed(services: readonly ClusterObject[]): void {
-    const { gone, come } = changes(this.#list, services);
+    const { gone, come } = sortedDifference(this.#list, services);
     this.#list = services;
-    for (const key of gone) this.#seen.delete(key);
+    for (const object of gone) this.#seen.delete(keyOf(object));
     for (const object of come) this.#seen.set(keyOf(object), object);
-    for (const key of gone) {
+    for (const key of gone.map(keyOf)) {
       if (this.#seen.has(key)) continue;
       this.#wanted.delete(key);
       this.#fights.delete(key);
@@ -214,23 +214,3 @@ export class StatusWrites {
 }
 
 const keyOf = ({ namespace, name }: ClusterObject): string => `${namespace}/${name}`;
-
-/** By a walk over both sorted lists: of 10,000 Services nearly all are the same objects. */
-function changes(
-  before: readonly ClusterObject[],
-  now: readonly ClusterObject[],
-): { readonly gone: readonly string[]; readonly come: readonly ClusterObject[] } {
-  const gone: string[] = [];
-  const come: ClusterObject[] = [];
-  if (before === now) return { gone, come };
-  for (let i = 0, j = 0; i < before.length || j < now.length; ) {
-    const old = before[i];
-    const next = now[j];
-    const order = old === next ? 0 : old === undefined ? 1 : next === undefined ? -1 : compareNames(old, next);
-    if (old !== next && old !== undefined && order <= 0) gone.push(keyOf(old));
-    if (old !== next && next !== undefined && order >= 0) come.push(next);
-    if (order <= 0) i++;
-    if (order >= 0) j++;
-  }
-  return { gone, come };
-}

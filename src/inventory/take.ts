@@ -1,7 +1,8 @@
 import { compact } from '../base/compact.ts';
 import type { Labels } from '../base/label-selector.ts';
-import { compareNames } from '../base/name-order.ts';
 import type { Problem } from '../base/problem.ts';
+import { sortedDifference } from '../base/sorted-difference.ts';
+import { TrackedMap } from '../base/tracked-map.ts';
 import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type EndpointSlice, mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
@@ -15,9 +16,9 @@ import type { ServiceKey, ServiceRequest } from './service-request.ts';
 /*
  * Inventory: the cluster's objects, which anybody may have written, become values that the later stages can trust.
  *
- * Every object is read once and remembered by its identity (ClusterReader hands out the same object until it changes), and a
- * list that is the same array gives the same map. So a pass over an unchanged cluster costs nothing, one change costs a walk
- * over that list, and what did not change keeps its identity, by which allocation in turn sees what it need not look at.
+ * Every object is read once and remembered by its identity (ClusterReader hands out the same object until it changes). Services
+ * and endpoints are maps that are changed in place and tell the stages which keys were touched (base/tracked-map.ts). So a pass
+ * over an unchanged cluster costs nothing, and one change costs the comparison of two lists by identity and what that change is.
  *
  * Deliberately missing: Secrets (read by name where BGP needs them), core/v1 Endpoints (EndpointSlices mirror them), and
  * any rule about who gets or announces an address.
@@ -50,7 +51,7 @@ export function inventoryTaker(soleNode?: string): InventoryTaker {
   );
   return (lists) => {
     const services = takeServices(lists.Service);
-    const namespaces = takeNamespaces(lists.Namespace, services);
+    const namespaces = takeNamespaces(lists.Namespace, services.namespaces);
     return take(services, takeEndpoints(lists.EndpointSlice), takeNodes(lists.Node), namespaces);
   };
 }
@@ -83,11 +84,12 @@ function remembered<V>(read: (object: ClusterObject) => V): (object: ClusterObje
   };
 }
 
-/** What a list says now, each object read once, and what is said no more, or anew, since the call before. */
+/** What a list says that it did not say in the call before, and what it says no more; each object is read once. */
 interface Readings<V> {
-  readonly all: readonly V[];
   readonly gone: readonly V[];
   readonly come: readonly V[];
+  /** All that it says now. */
+  readonly all: () => readonly V[];
 }
 
 /**
@@ -96,29 +98,21 @@ interface Readings<V> {
  */
 function listReader<V>(read: (object: ClusterObject) => V): (objects: readonly ClusterObject[]) => Readings<V> {
   let before: readonly ClusterObject[] = [];
-  let all: readonly V[] = [];
+  const values = new Map<ClusterObject, V>();
   return (objects) => {
-    const gone: V[] = [];
-    const come: V[] = [];
-    const next: V[] = new Array(objects.length);
-    for (let i = 0, j = 0; i < before.length || j < objects.length; ) {
-      const old = before[i];
-      const now = objects[j];
-      const order = old === now ? 0 : old === undefined ? 1 : now === undefined ? -1 : compareNames(old, now);
-      if (old === now) next[j] = all[i]!;
-      else {
-        if (order <= 0) gone.push(all[i]!);
-        if (order >= 0) {
-          next[j] = read(now!);
-          come.push(next[j]!);
-        }
-      }
-      if (order <= 0) i++;
-      if (order >= 0) j++;
-    }
+    const difference = sortedDifference(before, objects);
     before = objects;
-    all = next;
-    return { all, gone, come };
+    const gone = difference.gone.map((object) => {
+      const value = values.get(object)!;
+      values.delete(object);
+      return value;
+    });
+    const come = difference.come.map((object) => {
+      const value = read(object);
+      values.set(object, value);
+      return value;
+    });
+    return { gone, come, all: () => objects.map((object) => values.get(object)!) };
   };
 }
 
@@ -128,24 +122,41 @@ function problemsOf<V extends { readonly problems: readonly Problem[] }>(
   before: readonly Problem[],
 ): readonly Problem[] {
   const concerned = ({ problems }: V): boolean => problems.length > 0;
-  return gone.some(concerned) || come.some(concerned) ? all.flatMap(({ problems }) => problems) : before;
+  return gone.some(concerned) || come.some(concerned) ? all().flatMap(({ problems }) => problems) : before;
 }
 
-function serviceReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, ServiceRequest> {
+interface Services extends Part<ServiceKey, ServiceRequest> {
+  /** The namespaces that a Service lives in; the same list until one comes or goes. */
+  readonly namespaces: readonly string[];
+}
+
+function serviceReader(): (objects: readonly ClusterObject[]) => Services {
   const read = listReader(readService);
-  let values: ReadonlyMap<ServiceKey, ServiceRequest> = new Map();
+  const values = new TrackedMap<ServiceKey, ServiceRequest>();
+  const inhabitants = new Map<string, number>();
+  let namespaces: readonly string[] = [];
   let problems: readonly Problem[] = [];
+  const count = (namespace: string, more: number): void => {
+    const inhabited = (inhabitants.get(namespace) ?? 0) + more;
+    if (inhabited === 0) inhabitants.delete(namespace);
+    else inhabitants.set(namespace, inhabited);
+  };
   return (objects) => {
     const readings = read(objects);
-    const { all, gone, come } = readings;
-    const same = gone.length === come.length && come.every(({ service }, i) => service.key === gone[i]!.service.key);
-    if (same) {
-      const next = new Map(values);
-      for (const { service } of come) next.set(service.key, service);
-      values = next;
-    } else values = new Map(all.map(({ service }) => [service.key, service]));
+    const before = new Set(readings.gone.map(({ service }) => service.key));
+    for (const { service } of readings.come) {
+      if (!before.delete(service.key)) count(service.namespace, 1);
+      values.set(service.key, service);
+    }
+    for (const { service } of readings.gone) {
+      if (!before.has(service.key)) continue;
+      count(service.namespace, -1);
+      values.delete(service.key);
+    }
+    if (inhabitants.size !== namespaces.length || !namespaces.every((namespace) => inhabitants.has(namespace)))
+      namespaces = [...inhabitants.keys()];
     problems = problemsOf(readings, problems);
-    return { values, problems };
+    return { values, namespaces, problems };
   };
 }
 
@@ -166,14 +177,11 @@ function nodeReader(soleNode: string | undefined): (objects: readonly ClusterObj
 }
 
 /** Also the namespaces that no object describes, as long as a Service lives there. */
-function namespaceReader(): (
-  objects: readonly ClusterObject[],
-  services: Part<ServiceKey, ServiceRequest>,
-) => Part<string, Labels> {
+function namespaceReader(): (objects: readonly ClusterObject[], inhabited: readonly string[]) => Part<string, Labels> {
   const read = remembered(readNamespace);
   const implied = new Map<string, Labels>();
   let last: Part<string, Labels> = { values: new Map(), problems: [] };
-  return (objects, services) => {
+  return (objects, inhabited) => {
     const values = new Map<string, Labels>();
     const problems: Problem[] = [];
     for (const object of objects) {
@@ -181,7 +189,7 @@ function namespaceReader(): (
       values.set(object.name, labels);
       problems.push(...found);
     }
-    for (const { namespace } of services.values.values()) {
+    for (const namespace of inhabited) {
       if (values.has(namespace)) continue;
       const labels = implied.get(namespace) ?? impliedNamespaceLabels(namespace);
       implied.set(namespace, labels);
@@ -199,7 +207,7 @@ const sameEntries = <K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean 
 function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, readonly Endpoint[]> {
   const read = listReader((object) => ({ name: object.name, ...readEndpointSlice(object) }));
   const groups = new Map<ServiceKey, readonly NamedSlice[]>();
-  let values: ReadonlyMap<ServiceKey, readonly Endpoint[]> = new Map();
+  const values = new TrackedMap<ServiceKey, readonly Endpoint[]>();
   let problems: readonly Problem[] = [];
   return (objects) => {
     const readings = read(objects);
@@ -219,16 +227,14 @@ function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKe
       concerned.add(service);
       groups.set(service, compact([...(groups.get(service) ?? []), slice].sort(byName)));
     }
-    const next = new Map(values);
     for (const service of concerned) {
       const group = groups.get(service) ?? [];
-      if (group.length > 0) next.set(service, mergeEndpoints(group));
+      if (group.length > 0) values.set(service, mergeEndpoints(group));
       else {
         groups.delete(service);
-        next.delete(service);
+        values.delete(service);
       }
     }
-    values = next;
     problems = problemsOf(readings, problems);
     return { values, problems };
   };

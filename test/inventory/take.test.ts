@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import { compareNames } from '../../src/base/name-order.ts';
+import { Follower } from '../../src/base/tracked-map.ts';
 import type { ClusterObject, ObjectKind } from '../../src/cluster/ports.ts';
-import { serviceKey } from '../../src/inventory/service-request.ts';
+import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
 import { inventoryTaker } from '../../src/inventory/take.ts';
 import { lists, object } from './manifest.ts';
 
@@ -14,7 +16,7 @@ const slice = (name: string, serviceName: string, address: string) =>
     endpoints: [{ addresses: [address] }],
   });
 
-describe('identity', () => {
+describe('one pass after another', () => {
   test('the same lists give the same inventory', () => {
     const take = inventoryTaker();
     const given = lists({
@@ -25,22 +27,68 @@ describe('identity', () => {
     expect(take({ ...given })).toBe(take(given));
   });
 
-  test('one changed object: only its value is new, and maps that have nothing to do with it stay', () => {
+  test('the maps of Services and endpoints stay, and tell what was touched; others that have nothing to do with it stay', () => {
     const take = inventoryTaker();
     const [a, b] = [service('a'), service('b')];
     const slices = [slice('a-1', 'a', '10.0.0.1'), slice('a-2', 'a', '10.0.0.2'), slice('b-1', 'b', '10.0.0.3')];
     const before = take(lists({ Service: [a, b], EndpointSlice: slices }));
+    const [services, endpoints] = [new Follower<ServiceKey, ServiceRequest>(), new Follower<ServiceKey, unknown>()];
+    services.changed(before.services);
+    endpoints.changed(before.endpoints);
+    services.seen();
+    endpoints.seen();
+    const { namespaces } = before;
     const after = take(
       lists({
         Service: [a, service('b', { loadBalancerClass: 'x' })],
         EndpointSlice: [...slices.slice(0, 2), slice('b-1', 'b', '10.0.0.4')],
       }),
     );
-    expect(after.services.get(serviceKey('shop', 'a'))).toBe(before.services.get(serviceKey('shop', 'a')));
-    expect(after.services.get(serviceKey('shop', 'b'))).not.toBe(before.services.get(serviceKey('shop', 'b')));
-    expect(after.endpoints.get(serviceKey('shop', 'a'))).toBe(before.endpoints.get(serviceKey('shop', 'a')));
-    expect(after.endpoints.get(serviceKey('shop', 'b'))).not.toBe(before.endpoints.get(serviceKey('shop', 'b')));
-    expect(after.namespaces).toBe(before.namespaces);
+    expect(after).not.toBe(before);
+    expect([...services.changed(after.services)]).toEqual(['shop/b']);
+    expect([...endpoints.changed(after.endpoints)]).toEqual(['shop/b']);
+    expect(after.services.get(serviceKey('shop', 'b'))?.loadBalancerClass).toBe('x');
+    expect(after.namespaces).toBe(namespaces);
+  });
+
+  test('property: after any changes it is what one without a past takes', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const step = fc.record({
+      services: fc.dictionary(fc.constantFrom(...names), fc.constantFrom('shop', 'lab')),
+      slices: fc.dictionary(fc.constantFrom(...names), fc.tuple(fc.constantFrom(...names), fc.nat(9))),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
+        const take = inventoryTaker();
+        // What is the same from step to step is the same object, as a cluster hands it out.
+        const made = new Map<string, ClusterObject>();
+        const once = (key: string, make: () => ClusterObject): ClusterObject => {
+          const object = made.get(key) ?? make();
+          made.set(key, object);
+          return object;
+        };
+        for (const { services, slices } of steps) {
+          const given = lists({
+            Service: Object.entries(services)
+              .map(([name, namespace]) =>
+                once(`${namespace} ${name}`, () =>
+                  object('Service', name, { spec: { type: 'LoadBalancer' } }, namespace),
+                ),
+              )
+              .sort(compareNames),
+            EndpointSlice: Object.entries(slices)
+              .map(([name, [of, last]]) => once(`${name} ${of} ${last}`, () => slice(name, of, `10.0.0.${last}`)))
+              .sort(compareNames),
+          });
+          const [inventory, fresh] = [take(given), inventoryTaker()(given)];
+          for (const part of ['services', 'endpoints', 'namespaces'] as const)
+            expect(new Map<string, unknown>([...inventory[part]].sort())).toEqual(
+              new Map<string, unknown>([...fresh[part]].sort()),
+            );
+          expect(inventory.problems).toEqual(fresh.problems);
+        }
+      }),
+    );
   });
 
   test('10,000 Services and slices, one of each changed: milliseconds', () => {
