@@ -287,7 +287,8 @@ async function churn(
 
 async function idle(bench: Bench, scene: Scene, settled: () => Promise<void>): Promise<void> {
   await settled();
-  await pause(2000);
+  // The counts of Events that were repeated are written every 30 s.
+  await pause(40_000);
   scene.audited();
   await pause(20_000);
   const seen = scene.audited();

@@ -36,8 +36,8 @@ export interface EventCounters {
   readonly waiting: number;
 }
 
-/** Ten thousand Services at once say what they have to say in their conditions. */
-const ALL: BucketSize = { burst: 500, refill: ms(50) };
+/** Ten thousand Services at once, or endpoints that flap for hours, say what they have to say in their conditions. */
+const ALL: BucketSize = { burst: 500, refill: ms(200) };
 /** An address that flaps for hours. */
 const ONE_OBJECT: BucketSize = { burst: 10, refill: seconds(60) };
 const WAITING_LIMIT = 1000;
