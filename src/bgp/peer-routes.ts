@@ -3,7 +3,7 @@ import type { AddressVerdict } from '../announcement/verdict.ts';
 import { type Milliseconds, ms } from '../base/clock.ts';
 import { bitsOf, type IpAddress, ipAddressIn } from '../base/ip-address.ts';
 import type { Prefix } from '../base/prefix.ts';
-import { Follower } from '../base/tracked-map.ts';
+import { Follower, TrackedMap } from '../base/tracked-map.ts';
 import type { Config } from '../config/config.ts';
 import type { RouteChange } from './driver.ts';
 import { type Contribution, MergedRoutes } from './merged-routes.ts';
@@ -32,8 +32,9 @@ export class PeerRoutes {
   readonly #contributions = new Map<Key, Contribution>();
   /** By aggregate, what its addresses contribute. A host route has one address, so it needs no list. */
   readonly #aggregates = new Map<Key, Set<Contribution>>();
-  /** Addresses that a drain withdraws. */
-  readonly #retiring = new Map<Key, Contribution>();
+  /** Addresses that a drain withdraws, as text. */
+  readonly #retiring = new Map<string, Contribution>();
+  readonly #addressees = new TrackedMap<string, readonly string[]>();
   readonly #merged = new MergedRoutes();
 
   constructor(node: string) {
@@ -47,11 +48,11 @@ export class PeerRoutes {
     for (const text of this.#verdicts.changed(verdicts)) {
       const verdict = verdicts.get(text);
       const now = verdict && this.#contributionOf(verdict, until);
-      this.#replace(keyOf(verdict?.address ?? ipAddressIn(text)), now, touched);
+      this.#replace(text, now, touched);
     }
     this.#verdicts.seen();
-    for (const [key, { until }] of this.#retiring)
-      if (until !== undefined && until <= time) this.#replace(key, undefined, touched);
+    for (const [text, { until }] of this.#retiring)
+      if (until !== undefined && until <= time) this.#replace(text, undefined, touched);
     return this.#changes(touched);
   }
 
@@ -62,10 +63,12 @@ export class PeerRoutes {
     return due === Number.POSITIVE_INFINITY ? undefined : ms(due);
   }
 
-  /** Who is to know the address now, be it that a drain withdraws it in a while; undefined: nobody. */
-  peersOf(address: IpAddress): readonly string[] | undefined {
-    const contribution = this.#contributions.get(keyOf(address));
-    return contribution && [...new Set(contribution.routes.flatMap(({ peers }) => peers))].sort();
+  /**
+   * By address as text, the names of those that are to know it now, sorted, be it that a drain withdraws it in a while. Always
+   * the same map, changed in place.
+   */
+  get addressees(): ReadonlyMap<string, readonly string[]> {
+    return this.#addressees;
   }
 
   /** All that the peer is to hear now. */
@@ -88,12 +91,15 @@ export class PeerRoutes {
     return { routes: bgp.retiring, weight: before.weight, until: before.until ?? until };
   }
 
-  #replace(key: Key, now: Contribution | undefined, touched: Map<Key, Touched>): void {
+  #replace(text: string, now: Contribution | undefined, touched: Map<Key, Touched>): void {
+    const key = keyOf(ipAddressIn(text));
     const before = this.#contributions.get(key);
     if (now === undefined) this.#contributions.delete(key);
     else this.#contributions.set(key, now);
-    if (now?.until === undefined) this.#retiring.delete(key);
-    else this.#retiring.set(key, now);
+    if (now === undefined) this.#addressees.delete(text);
+    else this.#addressees.set(text, peersOf(now));
+    if (now?.until === undefined) this.#retiring.delete(text);
+    else this.#retiring.set(text, now);
     if (before !== undefined) this.#touch(before, touched, (aggregate) => aggregate.delete(before));
     if (now !== undefined) this.#touch(now, touched, (aggregate) => aggregate.add(now));
   }
@@ -144,5 +150,13 @@ interface Touched {
 }
 
 const keyOf = (address: IpAddress): Key => prefixKey({ address, length: bitsOf(address.family) });
+
+/** The same list for all addresses that are told by one advertisement. */
+function peersOf({ routes }: Contribution): readonly string[] {
+  const [{ peers } = { peers: [] }, ...others] = routes;
+  return others.every((other) => other.peers === peers)
+    ? peers
+    : [...new Set(routes.flatMap((route) => route.peers))].sort();
+}
 
 const isHost = ({ address: { family }, length }: Prefix): boolean => length === bitsOf(family);

@@ -37,14 +37,16 @@ export function replaceWords(
   for (const [address, said] of latest) setWords(words, address, said);
 }
 
-/** Nothing is touched where they are the same words as before. None: nothing is said of the address any more. */
+/** True: they are other words than before; else nothing is touched. None: nothing is said of the address any more. */
 export function setWords(
   words: TrackedMap<string, readonly AddressWord[]>,
   address: string,
   said: readonly AddressWord[],
-): void {
+): boolean {
+  if (sameWords(words.get(address) ?? [], said)) return false;
   if (said.length === 0) words.delete(address);
-  else if (!sameWords(words.get(address) ?? [], said)) words.set(address, said);
+  else words.set(address, said);
+  return true;
 }
 
 const sameWord = (a: AddressWord, b: AddressWord): boolean =>

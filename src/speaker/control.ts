@@ -1,15 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { announcementJudge, type Verdicts } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
-import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
+import { type Clock, ms, seconds, type Timer } from '../base/clock.ts';
 import { formatIpAddress, type IpAddress, ipAddressIn } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
-import { OneOfEach } from '../base/one-of-each.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { Follower } from '../base/tracked-map.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { AddressWord, ClusterReader, ReportBoard, SecretName } from '../cluster/ports.ts';
+import type { ClusterReader, ReportBoard, SecretName } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
 import type { ClusterNode } from '../inventory/node.ts';
@@ -19,8 +19,8 @@ import type { GroupKey } from '../membership/keys.ts';
 import type { Member } from '../membership/member.ts';
 import type { Told } from '../status/report.ts';
 import type { FromWire, Namesake, ToWire, WireAddress, WireAddressReport } from './messages.ts';
+import { OwnReport } from './own-report.ts';
 import type { Routing } from './routing.ts';
-import { bgpWord, layer2Word } from './speaker-report.ts';
 import { wireAddress } from './wire-address.ts';
 
 /**
@@ -44,13 +44,6 @@ export interface ControlDeps {
   readonly takeInventory?: InventoryTaker | undefined;
 }
 
-/** Reports of many addresses at once become one write; short enough that `kubectl wait` does not notice. */
-const REPORT_DELAY = ms(20);
-/** A report has all addresses in it; making reports takes no more than a tenth of the thread. */
-const REPORT_SHARE = 10;
-/** A report that could not be written (a full disk) is tried again: nothing else may change for hours. */
-const REPORT_RETRY = ms(1000);
-
 /** How often is looked whether the view of the cluster has become old. */
 const LOOK_AT_VIEW = seconds(1);
 
@@ -63,13 +56,9 @@ export class Control {
   readonly #takeInventory: InventoryTaker;
   readonly #judge = announcementJudge();
   readonly #unsubscribe: () => void;
-  readonly #wire = new Map<string, WireAddressReport>();
-  /** What this node said last before it was started anew, of addresses that the wire thread has said nothing of yet. */
-  #inherited: Map<string, AddressWord>;
+  readonly #report: OwnReport;
   #pastTold = false;
   #past: Timer | undefined;
-  readonly #holders = new OneOfEach<string>();
-  readonly #states = new OneOfEach<NonNullable<WireAddressReport['layer2']>>();
   readonly #newVerdicts = new Follower<string, AddressVerdict>();
   #verdicts: Verdicts = new Map();
   #members: readonly Member[] = [];
@@ -81,21 +70,19 @@ export class Control {
   #settings: { readonly profile: string; readonly port: number; readonly perMinute: number | undefined } | undefined;
   #nodes: ReadonlyMap<string, ClusterNode> | undefined;
   #seeds = '';
-  #moves: { readonly text: string; readonly services: readonly ServiceKey[] } = { text: '', services: [] };
-  #movesReadIn: ReadonlyMap<ServiceKey, ServiceRequest> | undefined;
+  readonly #newServices = new Follower<ServiceKey, ServiceRequest>();
+  /** What `clarion move` asks for, as the wire thread was told. */
+  readonly #moves = new Map<ServiceKey, NonNullable<ServiceRequest['moveTo']>>();
   #effectiveText: string | undefined;
   #config: Config | undefined;
   #layer2Settings = '';
-  #publishing: Timer | undefined;
-  #reportDelay = REPORT_DELAY;
   #unknownNodeTold = false;
-  #reportFailing = false;
-  #stopped = false;
 
   constructor(deps: ControlDeps) {
     this.#deps = deps;
-    const { cluster, clock, logger } = deps;
-    this.#takeInventory = deps.takeInventory ?? inventoryTaker(deps.node);
+    const { node, cluster, clock, logger, routing } = deps;
+    this.#takeInventory = deps.takeInventory ?? inventoryTaker(node);
+    this.#report = new OwnReport({ node, board: cluster, clock, logger, routing });
     this.#loop = new ReconcileLoop(
       'speaker',
       clock,
@@ -104,8 +91,6 @@ export class Control {
         logger.error('a bug: the speaker could not finish a pass', { err: thrown });
       },
     );
-    const last = cluster.reports().find((report) => report.node === deps.node)?.addresses ?? new Map<string, never>();
-    this.#inherited = new Map([...last].map(([address, [first]]) => [address, first!]));
     this.#unsubscribe = cluster.onChange(() => this.#loop.mark());
     this.#loop.mark();
     this.#lookAtView();
@@ -116,7 +101,7 @@ export class Control {
     return {
       configured: this.#config !== undefined,
       verdicts: this.#verdicts,
-      wire: [...this.#wire.values()],
+      wire: this.#report.wire,
       nodes: this.#nodes,
       members: this.#members,
       nameTaken: this.#nameTaken,
@@ -127,42 +112,28 @@ export class Control {
     };
   }
 
-  /** A session of BGP came up or went down: what is reported of addresses may change. */
+  /** A session of BGP came up or went down, or routes changed: what is reported of addresses may change. */
   sessionsChanged(): void {
-    this.#publishAfter(this.#reportDelay);
+    this.#report.publishSoon();
   }
 
   fromWire(message: Extract<FromWire, { kind: 'report' | 'members' }>): void {
-    if (message.kind === 'members') {
-      this.#members = message.members;
-      this.#namesakes = message.namesakes;
-      if (message.nameTaken !== this.#nameTaken) {
-        this.#nameTaken = message.nameTaken;
-        this.#publishAfter(this.#reportDelay);
-      }
+    if (message.kind === 'report') {
+      this.#report.fromWire(message.changed, message.removed);
       return;
     }
-    for (const { address } of message.changed) this.#inherited.delete(formatIpAddress(address));
-    for (const address of message.removed) {
-      this.#wire.delete(formatIpAddress(address));
-      this.#inherited.delete(formatIpAddress(address));
-    }
-    for (const report of message.changed)
-      this.#wire.set(formatIpAddress(report.address), {
-        ...report,
-        holder: report.holder && this.#holders.of(report.holder),
-        layer2: report.layer2 && this.#states.of(report.layer2),
-      });
-    this.#publishAfter(this.#reportDelay);
+    this.#members = message.members;
+    this.#namesakes = message.namesakes;
+    this.#nameTaken = message.nameTaken;
+    this.#report.nameTaken(message.nameTaken);
   }
 
   stop(): void {
     this.#unsubscribe();
     this.#loop.stop();
-    this.#publishing?.stop();
+    this.#report.stop();
     this.#past?.stop();
     this.#view?.stop();
-    this.#stopped = true;
   }
 
   #pass(): void {
@@ -171,7 +142,7 @@ export class Control {
     if (config === undefined) return;
     const inventory = this.#takeInventory(listObjects(cluster));
     // One that has nothing to say says so: a controller that has just started waits for its word.
-    if (this.#nodes === undefined) this.#publishAfter(this.#reportDelay);
+    if (this.#nodes === undefined) this.#report.publishSoon();
     this.#warnWhenUnknown(inventory.nodes);
     const verdicts = this.#judge({
       config,
@@ -186,7 +157,7 @@ export class Control {
     const set: WireAddress[] = [];
     const remove: IpAddress[] = [];
     const changed = new Set(this.#newVerdicts.changed(verdicts));
-    for (const { address } of this.#movesChanged(inventory.services)) changed.add(formatIpAddress(address));
+    for (const address of this.#movesChanged(inventory.services)) changed.add(address);
     for (const address of changed) {
       const verdict = verdicts.get(address);
       const entry = verdict && wireAddress(verdict, inventory.services, node);
@@ -209,23 +180,16 @@ export class Control {
     this.#viewAge = age;
   }
 
-  /** In the first pass this is everything that there is: what else was inherited is nobody's business any more. */
+  /** In the first pass this is everything that there is. */
   #withPast(set: readonly WireAddress[]): readonly WireAddress[] {
     if (this.#pastTold) return set;
     this.#pastTold = true;
-    const before = this.#inherited;
-    this.#inherited = new Map();
-    if (before.size === 0) return set;
-    this.#past = this.#deps.clock.startTimer('inherited report', INHERITED_FOR, () => {
-      this.#inherited.clear();
-      this.#publishAfter(this.#reportDelay);
-    });
+    const inherited = this.#report.inherit(new Set(set.map(({ address }) => formatIpAddress(address))));
+    if (inherited.size === 0) return set;
+    this.#past = this.#deps.clock.startTimer('inherited report', INHERITED_FOR, () => this.#report.disinherit());
     return set.map((entry) => {
-      const text = formatIpAddress(entry.address);
-      const said = before.get(text);
-      if (said === undefined) return entry;
-      this.#inherited.set(text, said);
-      return said.state === 'announced' && said.reason === undefined ? { ...entry, announcedBefore: true } : entry;
+      const said = inherited.get(formatIpAddress(entry.address));
+      return said?.state === 'announced' && said.reason === undefined ? { ...entry, announcedBefore: true } : entry;
     });
   }
 
@@ -255,16 +219,19 @@ export class Control {
       toWire({ kind: 'rebalance', perMinute: settings.perMinute });
   }
 
-  /** Of addresses that `clarion move` asks for, or asked for, otherwise than before. */
-  #movesChanged(services: ReadonlyMap<ServiceKey, ServiceRequest>): readonly AddressVerdict[] {
-    if (services === this.#movesReadIn) return [];
-    this.#movesReadIn = services;
-    const asked = [...services.values()].filter(({ moveTo }) => moveTo !== undefined);
-    const text = asked.map(({ key, moveTo }) => `${key} ${JSON.stringify(moveTo, bigintText)}`).join(',');
-    if (text === this.#moves.text) return [];
-    const keys = new Set([...asked.map(({ key }) => key), ...this.#moves.services]);
-    this.#moves = { text, services: asked.map(({ key }) => key) };
-    return [...this.#verdicts.values()].filter((verdict) => verdict.services.some((key) => keys.has(key)));
+  /** Addresses that `clarion move` asks for, or asked for, otherwise than before. */
+  #movesChanged(services: ReadonlyMap<ServiceKey, ServiceRequest>): readonly string[] {
+    const addresses: string[] = [];
+    for (const key of this.#newServices.changed(services)) {
+      const service = services.get(key);
+      if (isDeepStrictEqual(service?.moveTo, this.#moves.get(key))) continue;
+      if (service?.moveTo === undefined) this.#moves.delete(key);
+      else this.#moves.set(key, service.moveTo);
+      // Those of a Service that is gone, and those that it has no more, have another verdict.
+      addresses.push(...(service?.assigned ?? []).map(formatIpAddress));
+    }
+    this.#newServices.seen();
+    return addresses.filter((address) => this.#verdicts.has(address));
   }
 
   #effectiveConfig(): Config | undefined {
@@ -298,38 +265,6 @@ export class Control {
       });
     this.#unknownNodeTold = !nodes.has(node);
   }
-
-  #publishAfter(delay: Milliseconds): void {
-    if (this.#stopped) return;
-    const { clock } = this.#deps;
-    this.#publishing ??= clock.startTimer('report', delay, () => {
-      this.#publishing = undefined;
-      const started = clock.now();
-      this.#publish();
-      this.#reportDelay = ms(Math.max(REPORT_DELAY, REPORT_SHARE * (clock.now() - started)));
-    });
-  }
-
-  #publish(): void {
-    const { cluster, clock, node, logger } = this.#deps;
-    // What one says that holds nothing would overwrite the report of the one whose name it is.
-    if (this.#nameTaken) return;
-    const told = this.#deps.routing?.told();
-    const addresses = new Map<string, readonly AddressWord[]>();
-    const say = (address: string, word: AddressWord | undefined): void => {
-      if (word !== undefined) addresses.set(address, [...(addresses.get(address) ?? []), word]);
-    };
-    for (const [address, report] of this.#wire) say(address, layer2Word(report, node));
-    for (const [address, word] of this.#inherited) say(address, word);
-    for (const [text, { address }] of this.#verdicts) say(text, bgpWord(told?.(address)));
-    void cluster.publish({ node, at: clock.wallTime().toISOString(), addresses }).then((outcome) => {
-      const failing = outcome.kind !== 'done';
-      if (failing && !this.#reportFailing) logger.warn('report not published', { why: outcome.message });
-      if (!failing && this.#reportFailing) logger.info('report published after all');
-      this.#reportFailing = failing;
-      if (outcome.kind === 'retry') this.#publishAfter(REPORT_RETRY);
-    });
-  }
 }
 
 function secretsNamed({ peers, bfdProfiles }: Config): readonly SecretName[] {
@@ -340,7 +275,7 @@ function secretsNamed({ peers, bfdProfiles }: Config): readonly SecretName[] {
 export interface ControlSnapshot {
   readonly configured: boolean;
   readonly verdicts: Verdicts;
-  readonly wire: readonly WireAddressReport[];
+  readonly wire: ReadonlyMap<string, WireAddressReport>;
   readonly nodes: ReadonlyMap<string, ClusterNode> | undefined;
   /** Of every other node. */
   readonly members: readonly Member[];
@@ -350,7 +285,5 @@ export interface ControlSnapshot {
   readonly sessions: readonly SessionReport[];
   /** As of the last change of each. */
   readonly bfd: readonly BfdSessionReport[];
-  readonly told: (address: IpAddress) => Told | undefined;
+  readonly told: (address: string) => Told | undefined;
 }
-
-const bigintText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);

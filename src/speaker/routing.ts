@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Verdicts } from '../announcement/judge.ts';
 import { type Clock, ms, type Timer } from '../base/clock.ts';
-import type { IpAddress, IpFamily } from '../base/ip-address.ts';
+import { type IpFamily, ipAddressIn } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { BfdSessionConfig } from '../bfd/session-config.ts';
@@ -53,6 +54,8 @@ export class Routing {
   #input: RoutingInput | undefined;
   #own: OwnPeers = { peers: [], refused: [] };
   #refusals = '';
+  #established: ReadonlyMap<string, ReadonlySet<IpFamily>> = new Map();
+  #told: (address: string) => Told | undefined = (address) => this.#toldOf(address, new Map());
   #timer: Timer | undefined;
   #stopped = false;
 
@@ -93,15 +96,22 @@ export class Routing {
     return [...this.#bgp.reports(), ...refused].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** By the sessions as they are now: whom this node has told of an address. Undefined: it is not to tell anybody. */
-  told(): (address: IpAddress) => Told | undefined {
+  /** By address as text, the peers that are to know it now; always the same map, changed in place. */
+  get addressees(): ReadonlyMap<string, readonly string[]> {
+    return this.#routes.addressees;
+  }
+
+  /**
+   * By the sessions as they are now: whom this node has told of an address. Undefined: it is not to tell anybody. The same
+   * function until a session comes up, goes down or has other families.
+   */
+  told(): (address: string) => Told | undefined {
     const established = establishedFamilies(this.#bgp.reports());
-    return (address) => {
-      const peers = this.#routes.peersOf(address);
-      if (peers === undefined) return undefined;
-      const isTold = (peer: string): boolean => established.get(peer)?.has(address.family) === true;
-      return { told: peers.filter(isTold), untold: peers.filter((peer) => !isTold(peer)) };
-    };
+    if (!isDeepStrictEqual(established, this.#established)) {
+      this.#established = established;
+      this.#told = (address) => this.#toldOf(address, established);
+    }
+    return this.#told;
   }
 
   bfdSessions(): readonly BfdSessionReport[] {
@@ -112,6 +122,14 @@ export class Routing {
     this.#stopped = true;
     this.#timer?.stop();
     return this.#bgp.stop(kind, communication);
+  }
+
+  #toldOf(address: string, established: ReadonlyMap<string, ReadonlySet<IpFamily>>): Told | undefined {
+    const peers = this.#routes.addressees.get(address);
+    if (peers === undefined) return undefined;
+    const family = ipAddressIn(address).family;
+    const isTold = (peer: string): boolean => established.get(peer)?.has(family) === true;
+    return { told: peers.filter(isTold), untold: peers.filter((peer) => !isTold(peer)) };
   }
 
   #updateRoutes(): void {

@@ -27,7 +27,7 @@ export interface SpeakerFacts {
   /** In no order. */
   readonly verdicts: { values(): Iterable<AddressVerdict> };
   /** Every address that the wire thread has reported; its state where this node holds it. */
-  readonly wire: readonly { readonly layer2: Layer2AddressReport['state'] | undefined }[];
+  readonly wire: { values(): Iterable<{ readonly layer2: Layer2AddressReport['state'] | undefined }> };
   /** Undefined: the wire thread does not answer. */
   readonly counters:
     | { readonly layer2: Layer2Counters; readonly membership: MembershipCounters | undefined }
@@ -107,8 +107,8 @@ export class Metrics {
       set({}, known()?.counters === undefined ? 0 : 1),
     );
     gauge('clarion_layer2_addresses', 'Addresses held by this node, by state', ['state'], (set) => {
-      for (const state of LAYER2_STATES)
-        set({ state }, known()?.wire.filter(({ layer2 }) => layer2?.kind === state).length ?? 0);
+      const held = [...(known()?.wire.values() ?? [])];
+      for (const state of LAYER2_STATES) set({ state }, held.filter(({ layer2 }) => layer2?.kind === state).length);
     });
     gauge('clarion_addresses_barred', 'Addresses that no node may announce, by reason', ['reason'], (set) => {
       const counts = new Map<string, number>();

@@ -128,7 +128,7 @@ export interface MemberReport {
 }
 
 /** What the wire thread tells of one address. */
-interface HolderFacts {
+export interface HolderFacts {
   readonly address: IpAddress;
   readonly holder: string | undefined;
   readonly term?: number | undefined;
@@ -151,7 +151,7 @@ export interface SpeakerView {
   readonly nodes?: ReadonlyMap<string, ClusterNode> | undefined;
   /** In no order. */
   readonly verdicts: { values(): Iterable<AddressVerdict> };
-  readonly wire: readonly HolderFacts[];
+  readonly wire: { values(): Iterable<HolderFacts> };
   readonly members?: readonly MemberFacts[] | undefined;
   readonly sessions?: readonly SessionReport[] | undefined;
   readonly bfd?: readonly BfdSessionReport[] | undefined;
@@ -161,7 +161,7 @@ export interface SpeakerView {
     | readonly { readonly node: string; readonly addresses: readonly TransportAddress[] }[]
     | undefined;
   /** Whom this node told of the address by BGP; undefined: it is not to. */
-  readonly told?: ((address: IpAddress) => Told | undefined) | undefined;
+  readonly told?: ((address: string) => Told | undefined) | undefined;
 }
 
 export interface StatusFacts {
@@ -224,14 +224,15 @@ function speakerStatus(self: string, view: SpeakerView, query: StatusQuery): Spe
     nameTaken,
     namesakes = [],
   } = view;
-  const facts = new Map(wire.map((one) => [formatIpAddress(one.address), one]));
+  const facts = new Map([...wire.values()].map((one) => [formatIpAddress(one.address), one]));
   const { address, service, holder } = query;
   const sorted = [...verdicts.values()].sort((a, b) => compareIpAddress(a.address, b.address));
   const addresses = sorted.flatMap((verdict): AddressStatus[] => {
     if (service !== undefined && !verdict.services.some((key) => key === service)) return [];
     if (address !== undefined && !sameIpAddress(verdict.address, address)) return [];
-    const known = facts.get(formatIpAddress(verdict.address));
-    const bgp = told?.(verdict.address);
+    const text = formatIpAddress(verdict.address);
+    const known = facts.get(text);
+    const bgp = told?.(text);
     const announces = holder === self && bgp !== undefined && bgp.told.length > 0;
     if (holder !== undefined && known?.holder !== holder && !announces) return [];
     const status = addressStatus(verdict, known, bgp);

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { conditionReason, type Reason, reasons } from '../../src/base/reason.ts';
 import type { SessionReport } from '../../src/bgp/session-report.ts';
 import { explainText } from '../../src/commands/explain-text.ts';
-import type { SpeakerView } from '../../src/status/report.ts';
+import type { HolderFacts } from '../../src/status/report.ts';
 import { plainStyle } from '../../src/terminal/table.ts';
 import { ADDRESS, explained, nodeCalled, POOLS, slice, type Told, web } from './explained.ts';
 import { held, ip, member, NODES, silent } from './scene.ts';
@@ -18,7 +18,7 @@ bgpAdvertisements:
 `;
 const nobody = [held(ADDRESS, undefined)];
 const refused =
-  (state: NonNullable<SpeakerView['wire'][number]['layer2']>): NonNullable<Told['speaker']> =>
+  (state: NonNullable<HolderFacts['layer2']>): NonNullable<Told['speaker']> =>
   (node) => ({
     wire: [{ ...held(ADDRESS, undefined), layer2: node === 'node-a' ? state : undefined }],
   });

@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { AddressVerdict } from '../../src/announcement/verdict.ts';
 import { parseMacAddress } from '../../src/base/mac-address.ts';
 import type { ControllerFacts } from '../../src/status/metrics.ts';
-import type { AddressStatus, SpeakerView } from '../../src/status/report.ts';
+import type { AddressStatus, HolderFacts } from '../../src/status/report.ts';
 import { held, ip, member, reportOf, verdict } from './scene.ts';
 
 const mac = parseMacAddress('02:00:00:00:00:99');
 if (!mac.ok) throw new Error(mac.error);
 
-type Layer2 = SpeakerView['wire'][number]['layer2'];
+type Layer2 = HolderFacts['layer2'];
 function statusOf(judged: AddressVerdict, holder: string | undefined, layer2: Layer2): AddressStatus {
   const wire = [{ ...held('192.0.2.1', holder, holder === undefined ? undefined : 7), layer2 }];
   const { speaker } = reportOf({ node: 'node-a', speaker: { verdicts: [judged], wire } });

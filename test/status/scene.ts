@@ -5,11 +5,16 @@ import { impliedNode } from '../../src/inventory/node.ts';
 import { serviceKey } from '../../src/inventory/service-request.ts';
 import type { Instance, MemberStatus } from '../../src/membership/member.ts';
 import type { Answer } from '../../src/status/cluster-status.ts';
-import { type SpeakerView, type StatusFacts, type StatusReport, statusReport } from '../../src/status/report.ts';
+import {
+  type HolderFacts,
+  type SpeakerView,
+  type StatusFacts,
+  type StatusReport,
+  statusReport,
+} from '../../src/status/report.ts';
 
 /** What speakers say, in tests: three nodes, three addresses. */
 export const NODES = ['node-a', 'node-b', 'node-c'] as const;
-type View = SpeakerView['wire'][number];
 
 export function ip(text: string): IpAddress {
   const address = parseIpAddress(text);
@@ -35,7 +40,7 @@ export function verdict(
   return { address: ip(address), services, pool: 'public', barred: undefined, nodes, ...more };
 }
 
-export const held = (address: string, holder: string | undefined, term?: number, here = false): View => ({
+export const held = (address: string, holder: string | undefined, term?: number, here = false): HolderFacts => ({
   address: ip(address),
   holder,
   ...(term === undefined ? {} : { term, since: '2026-01-31T12:00:00.000Z' }),

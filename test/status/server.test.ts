@@ -27,7 +27,7 @@ beforeEach(async () => {
   metrics.controller(() => undefined);
   metrics.speaker(async () => ({
     verdicts: [],
-    wire: [{ layer2: { kind: 'announced', interfaces: ['eth0'] } }, { layer2: undefined }],
+    wire: [{ layer2: { kind: 'announced' as const, interfaces: ['eth0'] } }, { layer2: undefined }],
     members: [],
     counters: { layer2: { arp: { ...zeroCounters(), received: 7 }, ndp: zeroCounters() }, membership: undefined },
   }));
