@@ -42,7 +42,7 @@ import { offerWanted } from './wanted.ts';
 
 export interface AllocationInput {
   readonly pools: readonly Pool[];
-  /** A TrackedMap that is changed in place, or another map where anything changed; so `namespaces`. */
+  /** Changed in place it is a TrackedMap; another kind of map is made anew where anything changed. So are `namespaces`. */
   readonly services: ReadonlyMap<ServiceKey, ServiceRequest>;
   readonly namespaces: ReadonlyMap<string, Labels>;
   /** Ours; undefined: Services without a class. */
@@ -57,12 +57,14 @@ export class Allocation {
   readonly #waiting = new Waiting();
   readonly #services = new Follower<ServiceKey, ServiceRequest>();
   readonly #namespaces = new Follower<string, Labels>();
-  /** What those who left want back, if nobody older does. */
+  /** What those who left or are new want, where nobody older does. */
   readonly #claims = new Map<Entry, readonly IpAddress[]>();
   readonly #unsettled = new Set<Entry>();
+  // `configured` and `checkedClass` are what was worked on to the end, `pools` and `ours` what holds.
   #configured: readonly Pool[] = [];
   #pools = new PoolMap(this.#configured, new Map(), this.#book);
-  #servedClass: string | undefined;
+  #checkedClass: string | undefined;
+  #ours: string | undefined;
   #now = ms(0);
 
   /**
@@ -71,8 +73,9 @@ export class Allocation {
    */
   reconcile(input: AllocationInput): ReadonlyMap<ServiceKey, AllocationDecision> {
     this.#now = input.now;
+    this.#ours = input.loadBalancerClass;
     this.#takePools(input);
-    this.#takeServices(input);
+    this.#takeServices(input.services);
     this.#settleAll();
     return this.#decisions;
   }
@@ -97,10 +100,9 @@ export class Allocation {
   }
 
   /** Steps one and two: who is gone or changed leaves, then claims are replayed. */
-  #takeServices({ services, loadBalancerClass }: AllocationInput): void {
+  #takeServices(services: ReadonlyMap<ServiceKey, ServiceRequest>): void {
     const changed = this.#services.changed(services);
-    const newClass = loadBalancerClass !== this.#servedClass;
-    this.#servedClass = loadBalancerClass;
+    const newClass = this.#ours !== this.#checkedClass;
     const known: Entry[] = [];
     for (const key of newClass ? new Set([...changed, ...services.keys()]) : changed) {
       const entry = this.#entries.get(key);
@@ -116,6 +118,7 @@ export class Allocation {
       if (request !== undefined && (request !== entry.request || newClass)) this.#renew(entry, request);
     }
     this.#services.seen();
+    this.#checkedClass = this.#ours;
     for (const [entry, addresses] of [...this.#claims].sort(([a], [b]) => byAge(a, b))) this.#replay(entry, addresses);
     this.#free();
   }
@@ -234,14 +237,14 @@ export class Allocation {
   /** Foreign Services concern us only while their status still names an address that we gave. */
   #concernsUs(entry: Entry): boolean {
     const { assigned, loadBalancer, loadBalancerClass } = entry.request;
-    if (loadBalancer && loadBalancerClass === this.#servedClass) return true;
+    if (loadBalancer && loadBalancerClass === this.#ours) return true;
     if (assigned.length === 0) entry.ours = false;
     // The status of a Service of another class belongs to that implementation, whichever address is in it.
     return entry.ours || (!loadBalancer && assigned.some((address) => this.#pools.poolOf(address) !== undefined));
   }
 
   #barred(request: ServiceRequest): Refusal | undefined {
-    return barredFrom(request, this.#servedClass);
+    return barredFrom(request, this.#ours);
   }
 
   /** Gives the Service what it asks for and can have; returns what is wrong then. */

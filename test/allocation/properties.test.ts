@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AllocationDecision } from '../../src/allocation/decision.ts';
@@ -7,6 +8,7 @@ import { rangeContains } from '../../src/base/ip-range.ts';
 import type { Pool } from '../../src/config/config.ts';
 import type { ServiceKey, ServiceRequest } from '../../src/inventory/service-request.ts';
 import { keyOf, pinned, pool, ports, prefer, Rig, require, reserved, wants } from './rig.ts';
+import { Twin } from './twin.ts';
 
 /* Small pools and few names, so that everything that can collide does. */
 
@@ -223,6 +225,27 @@ const outcome = (decisions: readonly AllocationDecision[]) =>
     ]),
   );
 
+/** Its allocation is shown another map each time, and a twin of it decides the same on one that is changed in place. */
+class RigWithTwin extends Rig {
+  readonly differences: unknown[] = [];
+  readonly #twin: Twin;
+
+  constructor(stumbles: boolean, pools: readonly Pool[]) {
+    super(...pools);
+    this.#twin = new Twin(stumbles);
+  }
+
+  override decide(): readonly AllocationDecision[] {
+    const decisions = super.decide();
+    const twins = this.#twin.decide(this.input());
+    const ours = new Map(decisions.map((decision) => [decision.service, decision]));
+    const [due, twinsDue] = [this.allocation.nextDue(), this.#twin.allocation.nextDue()];
+    if (due !== twinsDue || !isDeepStrictEqual(ours, new Map(twins)))
+      this.differences.push({ ours, twins, due, twinsDue });
+    return decisions;
+  }
+}
+
 describe('whatever happens', () => {
   test('owners agree, new addresses are legal, legal addresses do not move, counts are exact', () => {
     fc.assert(
@@ -248,6 +271,22 @@ describe('whatever happens', () => {
         expect(wrong).toEqual([]);
       }),
       { numRuns: 800 },
+    );
+  });
+
+  test.each([
+    ['one map changed in place gives the same decisions as another map each time', false],
+    ['so does one where each pass fails first, half way through what changed', true],
+  ])('%s', (_, stumbles) => {
+    fc.assert(
+      fc.property(story, fc.boolean(), (steps, newClass) => {
+        const rig = new RigWithTwin(stumbles, layouts[1]!);
+        for (const step of steps) play(rig, step);
+        if (newClass) rig.loadBalancerClass = 'other';
+        rig.set({ a: newClass ? { loadBalancerClass: 'other' } : {} });
+        expect(rig.differences).toEqual([]);
+      }),
+      { numRuns: 500 },
     );
   });
 
