@@ -65,7 +65,7 @@ async function demo(options: DemoCommandOptions): Promise<void> {
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
     process.exitCode = result.kept === result.of && result.failure === undefined ? ExitCode.done : ExitCode.problems;
     if (options.keep) {
-      say(programs === undefined ? playOn(program) : playOnKubernetes(lab, programs));
+      say(programs === undefined ? playOn(program) : playOnKubernetes(lab, programs, program));
       // Until Ctrl-C, which ends the tree and everything in it.
       await new Promise<never>(() => {});
     }
@@ -105,14 +105,18 @@ It stays up until Ctrl-C. From another terminal:
 `;
 }
 
-function playOnKubernetes(lab: Lab, { found }: KubernetesPrograms): string {
+function playOnKubernetes(lab: Lab, { found }: KubernetesPrograms, program: readonly string[]): string {
+  const kubeconfig = `--kubeconfig ${controlPlaneFolder(lab)}/admin.kubeconfig`;
   return `
 It stays up until Ctrl-C. From another terminal:
    enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
-   kubectl() { enter cp ${found.kubectl} --kubeconfig ${controlPlaneFolder(lab)}/admin.kubeconfig "$@"; }
+   kubectl() { enter cp ${found.kubectl} ${kubeconfig} "$@"; }
+   clarion() { enter cp ${program.join(' ')} "$@" ${kubeconfig}; }
    kubectl get services --namespace shop
-   kubectl describe service web --namespace shop
-   enter client ip neigh                            who answers
-   enter switch ip link set node-a down             a cable pulled; "up" plugs it in
+   kubectl describe service web --namespace shop    the events say what became of it
+   clarion explain shop/web                         all of it, and which node answers
+   clarion status                                   who answers for what
+   enter client ip neigh                            the same on the wire: ...:11 is node-a, :12 node-b, :13 node-c
+   enter switch ip link set node-b down             the cable of who answers, pulled; "up" plugs it in
 `;
 }

@@ -39,12 +39,12 @@ export interface KubernetesTale {
 }
 
 export const picture = `
-   client ${CLIENT.address} ──┐            ┌─ node-a 192.0.2.11 ── pods 10.244.1.0/24
-                      switch ─┼─ node-b 192.0.2.12 ── pods 10.244.2.0/24   a kube-proxy on each
-   API server 192.0.2.10 ─┘ │  └─ node-c 192.0.2.13 ── pods 10.244.3.0/24
-   remote ${REMOTE.address} ── tor 192.0.2.1   a top-of-rack router
+   client ${CLIENT.address} ─────────────────────┐          ┌─ node-a 192.0.2.11 ── pods 10.244.1.0/24
+   API server 192.0.2.10 ──────────────────┼─ switch ─┼─ node-b 192.0.2.12 ── pods 10.244.2.0/24   a kube-proxy on each
+   remote ${REMOTE.address} ── tor 192.0.2.1 ─┘          └─ node-c 192.0.2.13 ── pods 10.244.3.0/24
 
-   API server, controllers, kube-proxy and kubectl are Kubernetes' own. Pods are programs in network namespaces.
+   tor is a top-of-rack router. API server, controllers, kube-proxy and kubectl are Kubernetes' own.
+   Pods are programs in network namespaces.
 `;
 
 export async function buildKubernetesWorld(
