@@ -1,31 +1,18 @@
 import { mkdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { type Milliseconds, machineTime, seconds } from '../../base/clock.ts';
+import { machineTime } from '../../base/clock.ts';
 import { Feed } from '../feed.ts';
+import { type ServiceNews, ServiceNewsFeed } from './service-news.ts';
 
-/** What standalone says of a Service in `.clarion/status/`, as anybody may read it. */
-export interface ServiceNews {
-  /** When the file was there. */
-  readonly at: number;
-  readonly name: string;
-  readonly ingress: readonly string[];
-  readonly pool?: string;
-  readonly conditions: readonly {
-    readonly type: string;
-    readonly status: string;
-    readonly reason: string;
-    readonly message: string;
-  }[];
-}
-
-export class StatusFeed {
-  readonly news = new Feed<ServiceNews>();
+/** What standalone says of Services in `.clarion/status/`. */
+export class StatusFeed extends ServiceNewsFeed {
   /** What the speaker says of its addresses, as text. */
   readonly reports = new Feed<{ readonly at: number; readonly text: string }>();
   readonly #folder: string;
   readonly #names = new Set<string>();
 
   constructor(manifests: string) {
+    super();
     this.#folder = join(manifests, '.clarion', 'status', 'shop');
     this.#watch(this.#folder, (file) => this.#read(file));
     const reports = join(manifests, '.clarion', 'reports');
@@ -45,23 +32,9 @@ export class StatusFeed {
     watcher.unref();
   }
 
-  mark(): number {
-    return this.news.mark();
-  }
-
-  first(
-    name: string,
-    what: string,
-    mark: number,
-    test: (news: ServiceNews) => boolean,
-    limit: Milliseconds = seconds(5),
-  ): Promise<ServiceNews> {
-    return this.news.first(`shop/${name}: ${what}`, mark, limit, (news) => news.name === name && test(news));
-  }
-
   /** Every Service that has a status, as it is now. */
   all(): readonly ServiceNews[] {
-    return [...this.#names].flatMap((name) => this.news.since(0).findLast((news) => news.name === name) ?? []);
+    return [...this.#names].flatMap((name) => this.now(name) ?? []);
   }
 
   #read(file: string): void {
@@ -77,9 +50,3 @@ export class StatusFeed {
     }
   }
 }
-
-export const conditionOf = (
-  { conditions }: ServiceNews,
-  type: 'Allocated' | 'Announced',
-): ServiceNews['conditions'][number] | undefined =>
-  conditions.find((condition) => condition.type === `clarion.dev/${type}`);

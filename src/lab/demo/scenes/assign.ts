@@ -2,7 +2,7 @@ import { ms } from '../../../base/clock.ts';
 import { startDaemon } from '../daemon.ts';
 import { configMap, endpointSlices, node, POOL, service, WEB, WEB4, WEB6 } from '../manifests.ts';
 import { stepFailed } from '../promises.ts';
-import { conditionOf } from '../status.ts';
+import { conditionOf } from '../service-news.ts';
 import { answersDuring, browse, measured, pause, seenOnWire, type Tale } from '../tale.ts';
 import { NODE_MAC, nodeAddress } from '../world.ts';
 

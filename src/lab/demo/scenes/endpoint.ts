@@ -2,7 +2,7 @@ import { ms } from '../../../base/clock.ts';
 import { formatMs } from '../../../terminal/progress.ts';
 import { ADMIN, endpointSlices, WEB, WEB4, WEB6 } from '../manifests.ts';
 import { stepFailed } from '../promises.ts';
-import { conditionOf } from '../status.ts';
+import { conditionOf } from '../service-news.ts';
 import { answersDuring, browse, measured, pause, seenOnWire, type Tale } from '../tale.ts';
 
 export async function loseEndpoint(tale: Tale): Promise<void> {

@@ -1,6 +1,6 @@
 import { ms } from '../../../base/clock.ts';
 import { configMap, POOL, service, WEB4 } from '../manifests.ts';
-import { conditionOf } from '../status.ts';
+import { conditionOf } from '../service-news.ts';
 import { pause, type Tale } from '../tale.ts';
 import { NODE_MAC } from '../world.ts';
 

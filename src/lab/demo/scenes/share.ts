@@ -1,5 +1,5 @@
 import { ADMIN, endpointSlices, LEGACY, service, WEB4 } from '../manifests.ts';
-import { conditionOf } from '../status.ts';
+import { conditionOf } from '../service-news.ts';
 import { browse, measured, type Tale } from '../tale.ts';
 
 export async function share(tale: Tale): Promise<void> {

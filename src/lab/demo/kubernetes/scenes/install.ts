@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { machineTime, seconds } from '../../../../base/clock.ts';
 import { environmentError } from '../../../../base/errors.ts';
 import { NODES } from '../../../kubernetes/network.ts';
+import { conditionOf } from '../../service-news.ts';
 import {
   APP,
   LEGACY_ANNOTATIONS,
@@ -12,7 +13,6 @@ import {
   SYSTEM,
   service,
 } from '../manifests.ts';
-import { conditionOf } from '../services.ts';
 import { holderOf, type KubernetesTale, until } from '../world.ts';
 
 const MANIFESTS = fileURLToPath(
