@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { announcementJudge } from '../../src/announcement/judge.ts';
 import { ms } from '../../src/base/clock.ts';
 import { formatPrefix, type Prefix } from '../../src/base/prefix.ts';
+import { Follower } from '../../src/base/tracked-map.ts';
 import { PeerRoutes } from '../../src/bgp/peer-routes.ts';
 import { prefixKey, type Route } from '../../src/bgp/route.ts';
 import {
@@ -107,6 +108,39 @@ describe('routes for peers', () => {
       `tor-1 - ${A}/32`,
       `tor-2 - ${A}/32`,
     ]);
+  });
+});
+
+const addresseesOf = ({ addressees }: PeerRoutes): unknown => [...addressees].sort(([a], [b]) => (a < b ? -1 : 1));
+
+describe('who is to know an address', () => {
+  it('is a map whose followers see what changed: an advertisement, a drain when its time is over', () => {
+    const listener = new Listener();
+    const { addressees } = listener.routes;
+    const follower = new Follower<string, readonly string[]>();
+    const touched = (scene: Scene, at = 0): readonly string[] => {
+      listener.sees(scene, at);
+      const addresses = [...follower.changed(addressees)].sort();
+      follower.seen();
+      return addresses;
+    };
+    const both = { ...plain, services: [service('web', [A]), service('mail', [V6])] };
+    expect(touched(both)).toEqual([V6, A]);
+    expect(touched({ ...both, services: [service('web', [A]), service('mail', [V6, B])] })).toEqual([B]);
+    expect(addressees.get(B)).toEqual(['tor-1', 'tor-2']);
+    expect(touched({ ...both, endpoints: { web: [] } })).toEqual([A, B]);
+    const drained = { ...both, endpoints: { web: [] }, nodes: [node('node-a', draining), node('node-b')] };
+    touched(drained, 1000);
+    expect(addressees.get(V6)).toEqual(['tor-1', 'tor-2']);
+    expect(touched(drained, 60_000)).toEqual([V6]);
+    expect(addressees.size).toBe(0);
+  });
+
+  it('names each peer once where a host route and its aggregate have others', () => {
+    const listener = new Listener();
+    const advertisements = [bgp({ peers: ['tor-2'] }), bgp({ peers: ['tor-1', 'tor-2'], aggregationLength: 24 })];
+    listener.sees({ ...plain, config: config({ bgpAdvertisements: advertisements, peers }) });
+    expect(listener.routes.addressees.get(A)).toEqual(['tor-1', 'tor-2']);
   });
 });
 
@@ -334,6 +368,7 @@ describe('properties', () => {
             expect(settled).toEqual(fresh.routesFor(name).map(text).sort());
             if (!step.drained) expect(table).toEqual(settled);
           }
+          if (!step.drained) expect(addresseesOf(listener.routes)).toEqual(addresseesOf(fresh));
         }
       }),
     );
