@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Follower, TrackedMap } from '../../src/base/tracked-map.ts';
 import type {
+  AddressWord,
   AnnotationWriter,
   ClusterObject,
   ClusterReader,
@@ -327,6 +329,33 @@ export function reportContract(
       await other.publish({ node: 'node-a', at: '2026-01-01T00:00:00Z', addresses: new Map() });
       await until(cluster, () => cluster.reports().length === 1);
       expect(cluster.reports()[0]?.node).toBe('node-a');
+    });
+
+    it('shows what is said of each address in one map for each node, and tells which were touched', async () => {
+      const { cluster } = under.now;
+      const other = await under.now.second();
+      const announced = { state: 'announced', reason: undefined, message: undefined } as const;
+      const refused = { state: 'refused', reason: 'no-session', message: 'nobody hears' } as const;
+      const addresses = new TrackedMap<string, readonly AddressWord[]>([
+        ['192.0.2.1', [announced]],
+        ['192.0.2.2', [announced, refused]],
+        ['2001:db8::1', [refused]],
+      ]);
+      const publish = (at: string) => other.publish({ node: 'node-a', at: `2026-01-01T00:00:0${at}Z`, addresses });
+      const shown = () => cluster.reports().find(({ node }) => node === 'node-a')?.addresses ?? new Map();
+      await publish('1');
+      await until(cluster, () => shown().size === 3);
+      expect([...shown()]).toEqual([...addresses]);
+      const follower = new Follower<string, readonly AddressWord[]>();
+      follower.changed(shown());
+      follower.seen();
+      addresses.delete('192.0.2.1');
+      addresses.set('192.0.2.2', [announced]);
+      addresses.set('192.0.2.3', [refused]);
+      await publish('2');
+      await until(cluster, () => shown().has('192.0.2.3'));
+      expect([...follower.changed(shown())].sort()).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
+      expect(new Map([...shown()].sort())).toEqual(new Map([...addresses].sort()));
     });
   });
 }
