@@ -145,7 +145,11 @@ async function buildAddon() {
 /** Without it, where it cannot be had, the tests that need it are skipped and the demo has nothing to show. */
 async function buildKubernetes(failed) {
   const { findPrograms, buildPrograms } = await import('./src/lab/kubernetes/programs/build.mjs');
-  if (findPrograms().missing.length === 0) return;
+  try {
+    if (findPrograms().missing.length === 0) return;
+  } catch (error) {
+    fail(error.message);
+  }
   say('Building Kubernetes for tests and the demo: once, about 5 minutes of two cores');
   try {
     const missing = missingOf({ go: 'golang-go', nice: 'coreutils' }, ['/usr/local/go/bin']);

@@ -66,6 +66,13 @@ describe.skipIf(!kubernetes.available)(`the lab's control plane${kubernetesSkipN
         .end();
     });
 
+  it('the API server is of the version that the environment asks for', async () => {
+    const { gitVersion } = JSON.parse(await cluster.plane.kubectl(['get', '--raw', '/version'])) as {
+      readonly gitVersion: string;
+    };
+    expect(gitVersion).toMatch(`v${process.env['CLARION_KUBERNETES'] ?? '1'}.`);
+  });
+
   it('RBAC is in force: a ServiceAccount may what its role says, and nothing else', async () => {
     expect(await ask('/api/v1/services', token)).toBe(200);
     expect(await ask('/api/v1/nodes', token)).toBe(403);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { KubernetesPrograms } from '../../src/lab/kubernetes/programs.ts';
 
 /** The script that finds and builds Kubernetes' programs, with a `go` that makes files instead of programs. */
 const BUILD = fileURLToPath(new URL('../../src/lab/kubernetes/programs/build.mjs', import.meta.url));
@@ -82,6 +83,27 @@ describe("Kubernetes' programs", () => {
       `case "$1" in version) echo go version go1.19.8 linux/amd64 ;; mod) echo '${dir}' ;; *) exit 9 ;; esac`,
     );
     expect(existsSync(JSON.parse(call('buildPrograms({ env })')) as string)).toBe(true);
+  });
+
+  it('of another version its API server and what must not be newer; the rest is of the usual one', () => {
+    script('path/go', `[ "$1" != version ] || echo go version go1.26.8 linux/amd64; ${MAKES}`);
+    for (const name of ['etcd', 'kube-apiserver', 'kubectl']) script(`assets/${name}`, '');
+    const other = { CLARION_KUBERNETES: '1.33', KUBEBUILDER_ASSETS: join(root, 'assets') };
+    expect(missing(other)).toEqual(['kube-apiserver', 'kube-controller-manager', 'kube-proxy']);
+    call('buildPrograms({ env })', other);
+    const { version, found } = JSON.parse(call('findPrograms(env)', other)) as KubernetesPrograms;
+    expect(version).toMatch(/^v1\.33\./);
+    expect(found['kube-apiserver']).toContain(version);
+    expect(found['etcd']).toBe(join(root, 'assets', 'etcd'));
+    // The usual one was not whole either.
+    expect(inCache()).toHaveLength(2);
+    expect(missing()).toEqual([]);
+  });
+
+  it('a version that is not there is said with those that are', () => {
+    expect(call('findPrograms(env)', { CLARION_KUBERNETES: '1.3' })).toMatch(
+      /^CLARION_KUBERNETES is 1\.3: there is v1\.\d+\.\d+ and v1\.33\.\d+$/,
+    );
   });
 
   it('of the folder that KUBEBUILDER_ASSETS names what is there is taken, and the rest from the cache', () => {

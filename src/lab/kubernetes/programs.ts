@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { messageOf, usageError } from '../../base/errors.ts';
 
 /**
  * Where the programs of Kubernetes are on this machine. The answer comes from the script that builds them, which also runs
@@ -13,6 +14,7 @@ export interface KubernetesPrograms {
   readonly missing: readonly KubernetesProgram[];
 }
 
+/** Those of the version that the environment names (CLARION_KUBERNETES). Throws (exit 2) where there is no such. */
 export async function findKubernetesPrograms(): Promise<KubernetesPrograms> {
   const bundled = import.meta.url.endsWith('.js');
   const script = new URL(
@@ -20,5 +22,9 @@ export async function findKubernetesPrograms(): Promise<KubernetesPrograms> {
     import.meta.url,
   );
   const { findPrograms } = (await import(fileURLToPath(script))) as { findPrograms: () => KubernetesPrograms };
-  return findPrograms();
+  try {
+    return findPrograms();
+  } catch (thrown) {
+    throw usageError(messageOf(thrown));
+  }
 }

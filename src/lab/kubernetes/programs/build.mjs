@@ -9,61 +9,87 @@ import { fileURLToPath } from 'node:url';
 
 const source = dirname(fileURLToPath(import.meta.url));
 const PROGRAMS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kubectl'];
-const goMod = readFileSync(join(source, 'go.mod'), 'utf8');
-const [, version] = /^\s*k8s\.io\/kubernetes (v\S+)$/m.exec(goMod);
-const [, goNeeded] = /^go (\S+)$/m.exec(goMod);
+const USUAL = releaseIn(source, PROGRAMS);
+/** For CLARION_KUBERNETES=MAJOR.MINOR: of each only what must not be newer than its API server; the rest is the usual one's. */
+const OTHERS = [releaseIn(join(source, '1.33'), ['kube-apiserver', 'kube-controller-manager', 'kube-proxy'])];
+
+function releaseIn(folder, programs) {
+  const goMod = readFileSync(join(folder, 'go.mod'), 'utf8');
+  const [, version] = /^(?:require)?\s*k8s\.io\/kubernetes (v\S+)$/m.exec(goMod);
+  const [, goNeeded] = /^go (\S+)$/m.exec(goMod);
+  return { folder, programs, version, goNeeded };
+}
+
+function chosenRelease({ CLARION_KUBERNETES: minor }) {
+  if (!minor) return USUAL;
+  const releases = [USUAL, ...OTHERS];
+  const chosen = releases.find(({ version }) => version.startsWith(`v${minor}.`));
+  if (chosen !== undefined) return chosen;
+  throw new Error(`CLARION_KUBERNETES is ${minor}: there is ${releases.map(({ version }) => version).join(' and ')}`);
+}
 
 /**
  * Where each program is, and which are nowhere: in the folder of KUBEBUILDER_ASSETS (the convention of Kubernetes' own
- * test tools; their archives have no kube-proxy), else in the cache.
+ * test tools; their archives have no kube-proxy), else in the cache. What CLARION_KUBERNETES asks for is in the cache only.
  */
 export function findPrograms(env = process.env) {
-  const folders = [env.KUBEBUILDER_ASSETS, cacheFolder(env)].filter((folder) => folder !== undefined);
+  const release = chosenRelease(env);
+  const usual = [env.KUBEBUILDER_ASSETS, cacheFolder(env, USUAL)].filter((folder) => folder !== undefined);
+  const chosen = release === USUAL ? usual : [cacheFolder(env, release)];
   const found = {};
   for (const program of PROGRAMS) {
+    const folders = release.programs.includes(program) ? chosen : usual;
     const folder = folders.find((candidate) => existsSync(join(candidate, program)));
     if (folder !== undefined) found[program] = join(folder, program);
   }
-  return { version, found, missing: PROGRAMS.filter((program) => found[program] === undefined) };
+  return { version: release.version, found, missing: PROGRAMS.filter((program) => found[program] === undefined) };
 }
 
 /** Of this version and these dependencies only, so that it is found whole and right, or not at all. */
-function cacheFolder(env) {
-  const goSum = createHash('sha256').update(readFileSync(join(source, 'go.sum')));
+function cacheFolder(env, { folder, version }) {
+  const goSum = createHash('sha256').update(readFileSync(join(folder, 'go.sum')));
   const cache = env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return join(cache, 'clarion', 'kubernetes', `${version}-${goSum.digest('hex').slice(0, 12)}`);
 }
 
 /**
- * Builds all programs from the Go module proxy into the cache and returns their folder. It takes minutes of all cores at low
- * priority, and 4 GB that are given back: Go's own caches are left as they were.
+ * Builds what is missing from the Go module proxy into the cache and returns the folder of what was chosen. It takes minutes of
+ * all cores at low priority, and 4 GB that are given back: Go's own caches are left as they were.
  * Throws an Error whose message says what is missing.
  */
 export function buildPrograms({ env = process.env, say = () => {} } = {}) {
-  const target = cacheFolder(env);
+  const chosen = chosenRelease(env);
+  const usualMissing = findPrograms({ ...env, CLARION_KUBERNETES: '' }).missing;
+  if (chosen === USUAL || usualMissing.length > 0) build(USUAL, env, say);
+  if (chosen !== USUAL) build(chosen, env, say);
+  return cacheFolder(env, chosen);
+}
+
+function build(release, env, say) {
+  const { folder, programs, version, goNeeded } = release;
+  const target = cacheFolder(env, release);
   const work = `${target}.${process.pid}`;
   removeAbandoned(target);
   try {
     mkdirSync(join(work, 'bin'), { recursive: true });
-    const go = usableGo(env, work, say);
-    say(`  ${go.version} builds Kubernetes ${version}: ${PROGRAMS.join(', ')}`);
+    const go = usableGo(goNeeded, env, work, say);
+    say(`  ${go.version} builds Kubernetes ${version}: ${programs.join(', ')}`);
     const k = 'k8s.io/component-base/version';
     const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(version);
     const names = `-X ${k}.gitVersion=${version} -X ${k}.gitMajor=${major} -X ${k}.gitMinor=${minor}`;
     const built = spawnSync(
       'nice',
       [go.program, 'build', '-ldflags', `-s -w ${names}`, '-o', join(work, 'bin'), 'tool'],
-      { cwd: source, env: go.env, stdio: ['ignore', 'ignore', 'inherit'] },
+      { cwd: folder, env: go.env, stdio: ['ignore', 'ignore', 'inherit'] },
     );
     if (built.status !== 0) throw new Error(`Go could not build Kubernetes ${version}; see above`);
     // etcd's package has another name than its program.
-    renameSync(join(work, 'bin', 'server'), join(work, 'bin', 'etcd'));
+    if (programs.includes('etcd')) renameSync(join(work, 'bin', 'server'), join(work, 'bin', 'etcd'));
     // Another process may have been as quick.
-    if (PROGRAMS.some((program) => !existsSync(join(target, program)))) {
+    if (programs.some((program) => !existsSync(join(target, program)))) {
       rmSync(target, { recursive: true, force: true });
       renameSync(join(work, 'bin'), target);
     }
-    return target;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -79,8 +105,8 @@ function removeAbandoned(target) {
   }
 }
 
-/** The `go` of this machine where it is new enough; else one that it fetches, as a module, from the module proxy. */
-function usableGo(env, work, say) {
+/** The `go` of this machine where it is new enough; else one that it fetches, as a module, from the module proxy. Caches are in `work`. */
+export function usableGo(goNeeded, env, work, say) {
   const goEnv = {
     ...env,
     CGO_ENABLED: '0',
