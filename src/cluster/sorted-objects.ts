@@ -1,4 +1,5 @@
 import { compareNames } from '../base/name-order.ts';
+import { derived } from '../base/sorted-difference.ts';
 import { type ClusterObject, OBJECT_KINDS, type ObjectKind, type ObjectLists } from './ports.ts';
 
 /** Above this many changes at once a list is sorted anew instead of patched. */
@@ -39,7 +40,14 @@ export class SortedObjects<T extends Named> {
     if (this.#changed.size > PATCH_AT_MOST) this.#list = [...this.#objects.values()].sort(compareNames);
     else {
       const list = [...this.#list];
-      for (const [key, named] of this.#changed) patch(list, named, this.#objects.get(key));
+      const gone: T[] = [];
+      const come: T[] = [];
+      for (const [key, named] of this.#changed) {
+        const object = this.#objects.get(key);
+        gone.push(...patch(list, named, object));
+        if (object !== undefined) come.push(object);
+      }
+      derived(this.#list, list, { gone, come });
       this.#list = list;
     }
     this.#changed = new Map();
@@ -64,7 +72,8 @@ export class SortedLists {
   }
 }
 
-function patch<T extends Named>(list: T[], named: T, object: T | undefined): void {
+/** Returns what was there before. */
+function patch<T extends Named>(list: T[], named: T, object: T | undefined): readonly T[] {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -74,6 +83,5 @@ function patch<T extends Named>(list: T[], named: T, object: T | undefined): voi
   }
   const at = list[low];
   const found = at !== undefined && compareNames(at, named) === 0 ? 1 : 0;
-  if (object === undefined) list.splice(low, found);
-  else list.splice(low, found, object);
+  return object === undefined ? list.splice(low, found) : list.splice(low, found, object);
 }
