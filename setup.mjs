@@ -56,6 +56,7 @@ await bundle();
 if (purpose === 'test') {
   await buildKubernetes((text) => say(`${text}; the tests that need it are skipped`));
   await buildHelm();
+  await buildMetallb();
 }
 if (purpose === 'demo' && process.argv.includes('--kubernetes')) await buildKubernetes(fail);
 
@@ -176,6 +177,18 @@ async function buildHelm() {
     say(`  done in ${timed(() => build())}`);
   } catch (error) {
     say(`there is no helm here: ${error.message}; the tests that need it are skipped`);
+  }
+}
+
+/** For the tests that migrate from it. Last: the Go that it needs is there where Kubernetes was built. */
+async function buildMetallb() {
+  const { findMetallb, buildMetallb: build } = await import('./test/support/metallb/build.mjs');
+  if (findMetallb() !== undefined) return;
+  say('Building MetalLB for the tests of a migration: once, about 2 minutes of two cores');
+  try {
+    say(`  done in ${timed(() => build({ say }))}`);
+  } catch (error) {
+    say(`there is no MetalLB here: ${error.message}; the tests that need it are skipped`);
   }
 }
 
