@@ -165,4 +165,37 @@ describe('a pass that failed half way', () => {
     scene.pass();
     expect(['a', 'b', 'new'].map((name) => scene.at(name))).toEqual(['192.0.2.0', '192.0.2.1', '192.0.2.2']);
   });
+
+  test.each([
+    ['is gone', (scene: Scene) => scene.services.delete(keyOf('a')), 'not ours'],
+    ['may have none any more', (scene: Scene) => scene.set('a', { createdAt: 1, headless: true }), ''],
+  ])('gives nothing to one that had left its address and by the next pass %s', (_, change, outcome) => {
+    const scene = new Scene([pool('p', ['192.0.2.0/29'])]);
+    scene.set('a', { createdAt: 1 });
+    scene.set('b', { createdAt: 2 });
+    scene.pass();
+    scene.set('a', { createdAt: 1, ...ports('TCP/443') });
+    scene.services.set(keyOf('b'), unreadable(request('b', { createdAt: 2 })));
+    expect(() => scene.pass()).toThrow('unreadable');
+    change(scene);
+    scene.set('b', { createdAt: 2 });
+    scene.pass();
+    scene.set('c', wants('192.0.2.0'));
+    expect(['a', 'b', 'c'].map((name) => scene.at(name))).toEqual([outcome, '192.0.2.1', '192.0.2.0']);
+  });
+});
+
+describe('the order in which Services changed', () => {
+  test.each([[['a', 'b']], [['b', 'a']]])('does not say who of those on one address had it last: %s', (order) => {
+    const scene = new Scene([pool('p', ['192.0.2.0/32'], { reuseAfter: ms(1000) })]);
+    scene.set('a', { createdAt: 1, sharingKey: 'k', ...ports('TCP/80') });
+    scene.set('b', { createdAt: 2, sharingKey: 'k', ...ports('TCP/443') });
+    scene.pass();
+    for (const name of order) scene.services.delete(keyOf(name));
+    scene.pass();
+    scene.set('a', { createdAt: 1 });
+    expect(scene.at('a')).toBe('');
+    scene.set('b', { createdAt: 2 });
+    expect(scene.at('b')).toBe('192.0.2.0');
+  });
 });
