@@ -11,12 +11,13 @@ import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { Follower } from '../base/tracked-map.ts';
 import { listObjects } from '../cluster/object-lists.ts';
-import type { ClusterReader, ClusterWriter, ReportBoard, ServiceStatus } from '../cluster/ports.ts';
+import type { ClusterReader, ClusterWriter, Condition, ReportBoard, ServiceStatus } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey } from '../inventory/service-request.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import { servicesAsDecided } from './as-decided.ts';
+import { AwaitedWords } from './awaited-words.ts';
 import { allocatedCondition, announcedCondition } from './conditions.ts';
 import { Configuration } from './configuration.ts';
 import { KnownAddresses } from './known-addresses.ts';
@@ -78,6 +79,7 @@ export class Controller {
   readonly #concerned = new Set<ServiceKey>();
   /** Services that have what they are to have; what speakers say of them is not known yet. */
   readonly #unheard = new Set<ServiceKey>();
+  readonly #awaited = new AwaitedWords();
   #begun = false;
   #effective: EffectiveConfig | undefined;
   #inventory: Inventory | undefined;
@@ -172,9 +174,13 @@ export class Controller {
 
   /** Of 10,000 Services all but a few are as they were, and are not looked at. */
   #writeStatuses(decisions: ReadonlyMap<ServiceKey, AllocationDecision>, verdicts: Verdicts): void {
-    const { cluster } = this.#deps;
+    const { cluster, clock } = this.#deps;
     const heard = cluster.heardAll();
-    const news = [this.#newDecisions.changed(decisions), this.#known.update(verdicts, cluster.reports())];
+    const news = [
+      this.#newDecisions.changed(decisions),
+      this.#known.update(verdicts, cluster.reports()),
+      this.#awaited.overdue(clock.now()),
+    ];
     for (const services of heard ? [...news, this.#unheard] : news)
       for (const service of services) this.#concerned.add(service);
     this.#newDecisions.seen();
@@ -200,6 +206,7 @@ export class Controller {
   #giveUp(service: ServiceKey): void {
     const before = this.#decided.get(service);
     this.#unheard.delete(service);
+    this.#awaited.forget(service);
     this.#decided.delete(service);
     if (before === undefined || this.#inventory?.services.get(service)?.loadBalancer !== false) return;
     const decision = { ...before.decision, addresses: [], pool: undefined, reason: undefined, message: undefined };
@@ -222,8 +229,10 @@ export class Controller {
   }
 
   #decide(before: Standing | undefined, decision: AllocationDecision): Standing {
-    const status = statusOf(decision, this.#known);
-    const after: Standing = { decision, conditions: status.conditions };
+    const conditions = conditionsOf(decision, this.#known);
+    const now = this.#deps.clock.now();
+    const after: Standing = { decision, conditions: this.#awaited.conditions(before, { decision, conditions }, now) };
+    const status = statusIn(after);
     this.#tellEvents(before, after);
     if (before !== undefined && isDeepStrictEqual(statusIn(before), status)) return after;
     const [namespace, name] = splitKey(decision.service);
@@ -251,24 +260,23 @@ export class Controller {
     if (!this.#stopped) this.#again = this.#deps.clock.startTimer('publish again', seconds(1), () => this.#loop.mark());
   }
 
-  /** An address that rests (reuseAfter) may become free without anything else changing. */
+  /** An address that rests (reuseAfter) may become free without anything else changing, and patience may end. */
   #wakeWhenDue(): void {
     this.#due?.stop();
-    const due = this.#allocation.nextDue();
-    if (due === undefined) return;
+    const due = Math.min(this.#allocation.nextDue() ?? Infinity, this.#awaited.nextDue() ?? Infinity);
+    if (due === Infinity) return;
     const { clock } = this.#deps;
-    this.#due = clock.startTimer('reuseAfter', ms(Math.max(1, due - clock.now())), () => this.#loop.mark());
+    this.#due = clock.startTimer('due', ms(Math.max(1, due - clock.now())), () => this.#loop.mark());
   }
 }
 
-function statusOf(decision: AllocationDecision, known: KnownAddresses): ServiceStatus {
+function conditionsOf(decision: AllocationDecision, known: KnownAddresses): readonly Condition[] {
   // Not ours any more: our conditions go with the address.
-  if (isForeign(decision)) return statusIn({ decision, conditions: [] });
+  if (isForeign(decision)) return [];
   const { addresses } = decision;
   const allocated = allocatedCondition(decision);
-  if (addresses.length === 0) return statusIn({ decision, conditions: [allocated] });
-  const announced = announcedCondition(addresses, (address) => known.verdictOf(formatIpAddress(address)), known.news);
-  return statusIn({ decision, conditions: [allocated, announced] });
+  if (addresses.length === 0) return [allocated];
+  return [allocated, announcedCondition(addresses, (address) => known.verdictOf(formatIpAddress(address)), known.news)];
 }
 
 function statusIn({ decision, conditions }: Standing): ServiceStatus {

@@ -97,8 +97,39 @@ describe('a new Service', () => {
     cluster.put(endpointSlice('new', ['a']));
     await scenario.run(1000);
     expect(scenario.conditionOf('shop/new', 'Announced')).toMatchObject({ status: 'True' });
-    // That nothing stands in its way any more, and that it is announced.
-    expect(cluster.changes).toBe(changes + 3);
+    expect(cluster.changes).toBe(changes + 2);
+  });
+
+  test('whose endpoints have come says that nobody has reported it, when nobody has for two seconds', async () => {
+    const { cluster } = scenario;
+    cluster.put(service('new'));
+    await scenario.run(1000);
+    scenario.kill('a');
+    const changes = cluster.changes;
+    cluster.put(endpointSlice('new', ['a']));
+    await scenario.run(1900);
+    expect(cluster.changes).toBe(changes);
+    expect(scenario.conditionOf('shop/new', 'Announced')).toMatchObject({ status: 'False', reason: 'NoEndpoints' });
+    await scenario.run(200);
+    expect(scenario.conditionOf('shop/new', 'Announced')).toMatchObject({ status: 'Unknown', reason: 'Pending' });
+    // That it has another address is said at once, and of that one nobody has said anything.
+    cluster.put(service('new', { annotations: { 'clarion.dev/loadBalancerIPs': '192.0.2.209' } }));
+    await scenario.run(20);
+    expect(cluster.changes).toBe(changes + 2);
+    await scenario.run(60_000);
+    expect(cluster.changes).toBe(changes + 2);
+  });
+
+  test('that loses its endpoints for a moment is written when they go, and when it is announced again', async () => {
+    const { cluster } = scenario;
+    const { changes, events } = cluster;
+    const told = events.length;
+    for (const nodes of [[], ['a']]) {
+      cluster.put(endpointSlice('web', nodes));
+      await scenario.run(1000);
+    }
+    expect(cluster.changes).toBe(changes + 2);
+    expect(events.slice(told).map(({ reason }) => reason)).toEqual(['NotAnnounced', 'Announced']);
   });
 });
 

@@ -118,7 +118,7 @@ describe('a controller', () => {
     expect(fake.requests.filter(({ method }) => method !== 'GET')).toHaveLength(before);
   });
 
-  it('writes three times at most from the first sight of a Service until it is announced, and nothing at its end', async () => {
+  it('writes twice from the first sight of a Service until it is announced, and nothing at its end', async () => {
     const { report } = await startController();
     fake.store.put('services', service('web'));
     await has('web', 'ipMode');
@@ -130,7 +130,7 @@ describe('a controller', () => {
     report('announced', '10.200.0.0');
     await has('web', '"True","reason":"Announced"');
     await quiet();
-    expect(writesOf('web')).toBeLessThanOrEqual(3);
+    expect(writesOf('web')).toBe(2);
     const before = writesOf('web');
     fake.store.remove('services', 'shop', 'web');
     await quiet();
