@@ -22,7 +22,10 @@ const programs: KubernetesPrograms = await findKubernetesPrograms();
 
 export const kubernetes: { readonly available: true } | { readonly available: false; readonly reason: string } =
   programs.missing.length > 0
-    ? { available: false, reason: `no ${programs.missing.join(', ')} of ${programs.version} here: node setup.mjs test builds them` }
+    ? {
+        available: false,
+        reason: `no ${programs.missing.join(', ')} of ${programs.version} here: node setup.mjs test builds them`,
+      }
     : privateTree.inside
       ? { available: true }
       : { available: false, reason: privateTree.reason };
