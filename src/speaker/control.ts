@@ -164,8 +164,8 @@ export class Control {
       if (entry === undefined) remove.push(ipAddressIn(address));
       else set.push(entry);
     }
-    this.#newVerdicts.seen();
     if (set.length > 0 || remove.length > 0) toWire({ kind: 'addresses', set: this.#withPast(set), remove });
+    this.#newVerdicts.seen();
     // After the wire thread, which then works beside us.
     const own = inventory.nodes.get(node);
     if (own !== undefined) this.#deps.routing?.update({ config, node: own, verdicts, secrets: cluster.list('Secret') });

@@ -55,6 +55,7 @@ class Board implements ReportBoard {
 /** BGP as a test has it: who is to know each address, and which sessions are up. */
 class Sessions {
   readonly addressees = new TrackedMap<string, readonly string[]>();
+  asked = 0;
   #up: ReadonlySet<string> = new Set();
   #told = this.#tellingWho();
   setUp(up: readonly string[]): void {
@@ -67,6 +68,7 @@ class Sessions {
   #tellingWho(): (address: string) => Told | undefined {
     const up = this.#up;
     return (address) => {
+      this.asked++;
       const peers = this.addressees.get(address);
       return peers && { told: peers.filter((peer) => up.has(peer)), untold: peers.filter((peer) => !up.has(peer)) };
     };
@@ -163,6 +165,28 @@ function madeAnew(wire: ReadonlyMap<string, WireAddressReport>, sessions: Sessio
 
 const sorted = (addresses: SpeakerReport['addresses'] | undefined): unknown =>
   addresses && [...addresses].sort(([a], [b]) => (a < b ? -1 : 1));
+
+test('of a thousand addresses that one is looked at of which something changed, and all when a session came up', () => {
+  const [clock, board, sessions] = [new VirtualClock(), new Board(), new Sessions()];
+  const all = Array.from({ length: 1000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  for (const address of all) sessions.addressees.set(address, ['tor']);
+  const own = start(board, clock, sessions);
+  const asked = (): number => {
+    sessions.asked = 0;
+    own.publishSoon();
+    clock.advance(20);
+    return sessions.asked;
+  };
+  expect(asked()).toBe(1000);
+  own.fromWire([onWire(all[7]!, 'node-a', ANNOUNCED)], []);
+  expect(asked()).toBe(1);
+  sessions.addressees.delete(all[8]!);
+  expect(asked()).toBe(1);
+  expect(asked()).toBe(0);
+  sessions.setUp(['tor']);
+  expect(asked()).toBe(999);
+  expect(board.latest?.get(all[7]!)?.map(({ state }) => state)).toEqual(['announced', 'announced']);
+});
 
 describe('publishing', () => {
   test('one that has nothing to say says so; after that, what changes nothing is not published', async () => {

@@ -139,6 +139,7 @@ export class Store {
 
   async publishReport(report: SpeakerReport): Promise<WriteOutcome> {
     this.#setReport(report.node, report);
+    this.#heard.delete(report.node);
     queueMicrotask(this.#options.onOther);
     const file = reportFile(report.node);
     const text = `${reportJson(report)}\n`;
