@@ -19,11 +19,8 @@ export function serviceEvents(
   after: Standing,
   assigned: string,
 ): readonly ServiceEvent[] {
-  return [
-    ...addressEvents(before, after, assigned),
-    ...refusalEvents(before, after),
-    ...announcementEvents(before, after),
-  ];
+  const address = addressEvents(before, after, assigned);
+  return [...address, ...refusalEvents(before, after), ...announcementEvents(before, after, address.length > 0)];
 }
 
 function addressEvents(before: Standing | undefined, { decision }: Standing, assigned: string): ServiceEvent[] {
@@ -41,13 +38,13 @@ function refusalEvents(before: Standing | undefined, { decision }: Standing): Se
   return [{ type: 'Warning', reason: 'AllocationFailed', message: `${reason}: ${message}` }];
 }
 
-function announcementEvents(before: Standing | undefined, after: Standing): ServiceEvent[] {
+function announcementEvents(before: Standing | undefined, after: Standing, given: boolean): ServiceEvent[] {
   const then = announcedOf(before);
   const now = announcedOf(after);
   if (now === undefined || (now.status === then?.status && now.reason === then.reason)) return [];
   if (now.reason === 'AddressConflict') return [{ type: 'Warning', reason: now.reason, message: now.message }];
-  // Of a Service seen for the first time it is not known whether this is new.
-  if (then === undefined || now.status === 'Unknown') return [];
+  // Of a Service seen for the first time it is not known whether this is new, unless its address is.
+  if (now.status === 'Unknown' || (then === undefined && !given)) return [];
   const reason = now.status === 'True' ? 'Announced' : 'NotAnnounced';
   return [{ type: 'Normal', reason, message: now.status === 'True' ? now.message : `${now.reason}: ${now.message}` }];
 }

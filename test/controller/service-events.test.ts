@@ -33,6 +33,16 @@ test('what a restarted controller finds as it was is no event', () => {
   expect(reasonsOf(undefined, standing(1, condition('True', 'Announced')), '192.0.2.1')).toEqual([]);
 });
 
+test('why a new Service is not announced is told with its address; that it is not known yet is not', () => {
+  expect(reasonsOf(undefined, standing(1, condition('False', 'NoEndpoints')))).toEqual([
+    'Normal AddressAssigned',
+    'Normal NotAnnounced',
+  ]);
+  expect(reasonsOf(standing(undefined), standing(1, condition('False', 'NoEndpoints')))).toHaveLength(2);
+  expect(reasonsOf(undefined, standing(1, condition('Unknown', 'Pending')))).toEqual(['Normal AddressAssigned']);
+  expect(reasonsOf(undefined, standing(1, condition('False', 'NoEndpoints')), '192.0.2.1')).toEqual([]);
+});
+
 test('a refusal is told once', () => {
   const refused = standing(undefined, undefined, 'pool-exhausted');
   expect(reasonsOf(undefined, refused)).toEqual(['Warning AllocationFailed']);
