@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +20,9 @@ import { kubernetes, kubernetesSkipNote, type TestControlPlane, testControlPlane
 
 /** manifests/ and the chart as a real API server takes them: schema, admission, Pod Security, and what the accounts may do then. */
 const HERE = 'clarion-system';
-const page = readFileSync(fileURLToPath(new URL('../../docs/install.md', import.meta.url)), 'utf8');
+const textOf = (path: string): string => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
+const page = textOf('docs/install.md');
+const readme = textOf('README.md');
 const OVERLAYS = ['passive-peers', 'one-controller', 'beside-metallb', 'observe', 'monitoring'];
 
 /** What the Prometheus Operator brings; the fields of its objects are not looked at. */
@@ -58,6 +61,8 @@ const documentedRights = (who: string): string[] =>
       ),
     )
     .toSorted();
+/** Without the indentation; `false`, which fails, where there are none. */
+const commandsIn = (text: string, which: RegExp): string => which.exec(text)?.[0].replaceAll(/^ {4}/gm, '') ?? 'false';
 const words = (text: string): string[] => text.split(', ').filter((word) => word !== '');
 
 describe.skipIf(!kubernetes.available)(`the manifests on a real API server${kubernetesSkipNote}`, () => {
@@ -69,6 +74,13 @@ describe.skipIf(!kubernetes.available)(`the manifests on a real API server${kube
       () => 'accepted',
       (error: Error) => error.message,
     );
+
+  /** Commands as a page gives them, as the administrator. */
+  const shell = async (script: string): Promise<void> => {
+    const folder = join(cluster.plane.program('kubectl'), '..');
+    const settings = [`PATH=${folder}:${process.env['PATH']}`, `KUBECONFIG=${cluster.plane.apiServer.kubeconfig}`];
+    await cluster.plane.lab.run(undefined, ['env', ...settings, 'sh', '-e', '-c', script]);
+  };
 
   beforeAll(async () => {
     cluster = await testControlPlane('manifests');
@@ -115,6 +127,21 @@ describe.skipIf(!kubernetes.available)(`the manifests on a real API server${kube
       await kubectl('apply', '--validate=strict', '--warnings-as-errors', '-k', manifests);
       // Exit code 1 where something would change.
       expect(await kubectl('diff', '-k', manifests)).toBe('');
+    });
+
+    it('of a kustomization as README makes it installs the image and the configuration that are named there', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'clarion-readme-'));
+      cpSync(manifests, join(folder, 'manifests'), { recursive: true });
+      await shell(`cd ${folder}\n${commandsIn(readme, /^ {4}cp manifests.*?^ {4}kubectl apply -k \.$/ms)}`);
+      rmSync(folder, { recursive: true });
+      const image = 'jsonpath={.spec.template.spec.containers[0].image}';
+      for (const what of ['deployment/clarion-controller', 'daemonset/clarion-speaker'])
+        expect(await kubectl('get', what, '--namespace', HERE, '--output', image)).toBe(
+          'registry.example/clarion:0.1.0',
+        );
+      expect(await kubectl('get', 'configmap', 'clarion', '--namespace', HERE, '--output', 'name')).toBe(
+        'configmap/clarion\n',
+      );
     });
 
     it('of manifests/base leaves the configuration in the cluster as it is', async () => {
@@ -311,18 +338,7 @@ describe.skipIf(!kubernetes.available)(`the manifests on a real API server${kube
     });
 
     it('and the commands that are given there clear them', async () => {
-      const script = /^ {4}kubectl get services -A.*?^ {4}done$/ms.exec(page)?.[0].replaceAll(/^ {4}/gm, '') ?? 'false';
-      const folder = join(cluster.plane.program('kubectl'), '..');
-      const { kubeconfig } = cluster.plane.apiServer;
-      await cluster.plane.lab.run(undefined, [
-        'env',
-        `PATH=${folder}:${process.env['PATH']}`,
-        `KUBECONFIG=${kubeconfig}`,
-        'sh',
-        '-e',
-        '-c',
-        script,
-      ]);
+      await shell(commandsIn(page, /^ {4}kubectl get services -A.*?^ {4}done$/ms));
       const web = JSON.parse(await kubectl('get', 'service', 'web', '--output', 'json')) as KubernetesObject;
       expect(web['status']).toEqual({ loadBalancer: {} });
       expect(web.metadata).not.toHaveProperty('annotations');
