@@ -37,10 +37,12 @@ export interface MetallbScene {
   /** What it prints, parsed. */
   get<T>(...words: string[]): Promise<T>;
   apply(...objects: readonly (object | string)[]): Promise<void>;
-  /** On the machine of an administrator, in a folder with `manifests`; `kubectl` and `clarion` are there. Standard error as well. */
+  /** On the machine of an administrator, in a folder with `manifests`; `kubectl` and `clarion` are there. */
   shell(command: string): Promise<string>;
-  /** A command of docs/migration.md as it stands there, by its beginning. */
-  typed(start: string): Promise<string>;
+  /** A command of docs/migration.md as it stands there, by its beginning; NODE stands for a node. */
+  typed(start: string, node?: string): Promise<string>;
+  /** In that folder. */
+  file(name: string): string;
   stop(): Promise<void>;
 }
 
@@ -70,7 +72,7 @@ export async function metallbScene(name: string): Promise<MetallbScene> {
       .join('\n');
   const environment = ['env', '-C', folder, path, `KUBECONFIG=${plane.apiServer.kubeconfig}`];
   const shell = (command: string): Promise<string> =>
-    lab.run(plane.host, [...environment, 'sh', '-c', `exec 2>&1; ${command}`], undefined, seconds(120));
+    lab.run(plane.host, [...environment, 'sh', '-c', command], undefined, seconds(120));
   const scene: MetallbScene = {
     cluster,
     kubelet,
@@ -80,7 +82,8 @@ export async function metallbScene(name: string): Promise<MetallbScene> {
     apply: (...objects) =>
       plane.apply(objects.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join('\n---\n')),
     shell,
-    typed: (start) => shell(asWritten(start)),
+    typed: (start, node = 'NODE') => shell(asWritten(start).replaceAll('NODE', node)),
+    file: (name) => join(folder, name),
     async stop() {
       await kubelet.stop();
       await cluster.stop();
@@ -147,7 +150,7 @@ async function install(scene: MetallbScene, { manifest }: MetallbFiles): Promise
 }
 
 /** The command of docs/migration.md that begins so: of a block, with the lines that it goes on for, or between backquotes. */
-function asWritten(start: string): string {
+export function asWritten(start: string): string {
   const page = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8');
   const lines = page.split('\n');
   const at = lines.findIndex((line) => /^(?: {4}| {6})\S/.test(line) && line.trim().startsWith(start));
