@@ -5,7 +5,7 @@ import { silentLogger } from '../src/base/logger.ts';
 import { systemRandom } from '../src/base/random.ts';
 import { keepAliveAgent } from '../src/cluster/kubernetes/agent.ts';
 import { KubernetesCluster } from '../src/cluster/kubernetes/kubernetes.ts';
-import { listObjects } from '../src/cluster/object-lists.ts';
+import { passObjects } from '../src/cluster/object-lists.ts';
 import { inventoryTaker } from '../src/inventory/take.ts';
 
 /**
@@ -31,9 +31,9 @@ const cluster = new KubernetesCluster({
 const take = inventoryTaker();
 await cluster.synced();
 const read = systemClock.now() - began;
-take(listObjects(cluster));
+take(passObjects(cluster));
 const taken = systemClock.now() - began;
-cluster.onChange(() => void take(listObjects(cluster)));
+cluster.onChange(() => void take(passObjects(cluster)));
 
 function tell(): void {
   const { user, system } = process.cpuUsage(cpu);

@@ -1,6 +1,14 @@
-import type { ClusterReader, ObjectLists } from './ports.ts';
+import type { ClusterReader, ObjectLists, PassObjects } from './ports.ts';
 
-/** Everything that a pass reads, as of now; the same arrays until one of their objects changes. */
+/** Everything that a pass reads: the same maps always. */
+export const passObjects = (reader: ClusterReader): PassObjects => ({
+  Service: reader.objects('Service'),
+  EndpointSlice: reader.objects('EndpointSlice'),
+  Node: reader.objects('Node'),
+  Namespace: reader.objects('Namespace'),
+});
+
+/** Everything there is, as of now. */
 export const listObjects = (reader: ClusterReader): ObjectLists => ({
   Service: reader.list('Service'),
   EndpointSlice: reader.list('EndpointSlice'),

@@ -40,8 +40,16 @@ export interface ClusterObject {
   readonly implied?: true;
 }
 
-/** Every list that a pass looks at: those of a running cluster, or of a folder read once. */
+/** Everything there is of a cluster that is read once; sorted by namespace, then name. */
 export type ObjectLists = Readonly<Record<ObjectKind, readonly ClusterObject[]>>;
+
+/** Kinds of which there may be ten thousand, or any change concerns a pass. */
+export const PASS_KINDS = ['Service', 'EndpointSlice', 'Node', 'Namespace'] as const satisfies readonly ObjectKind[];
+export type PassKind = (typeof PASS_KINDS)[number];
+/** By `namespace/name`; in no order. */
+export type Objects = ReadonlyMap<string, ClusterObject>;
+/** What a pass looks at. */
+export type PassObjects = Readonly<Record<PassKind, Objects>>;
 
 export interface SecretName {
   /** Undefined: the namespace that Clarion is in. */
@@ -50,6 +58,8 @@ export interface SecretName {
 }
 
 export interface ClusterReader {
+  /** The same map always, changed in place; who follows it (base/tracked-map.ts) hears of what changed. */
+  objects(kind: PassKind): Objects;
   /** Sorted by namespace, then name. The same array until one of its objects changes. */
   list(kind: ObjectKind): readonly ClusterObject[];
   /** The configuration that the controller published; undefined before there is one. */

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { ClarionError, ExitCode, usageError } from '../base/errors.ts';
 import { decodeEffective, type EffectiveConfig } from '../config/effective.ts';
 import { serviceKey } from '../inventory/service-request.ts';
-import { inventoryTaker } from '../inventory/take.ts';
+import { inventoryIn } from '../inventory/take.ts';
 import { type Explanation, explain } from '../status/explain.ts';
 import { styleFor } from '../terminal/table.ts';
 import { explainText } from './explain-text.ts';
@@ -57,7 +57,7 @@ async function explanationOf(where: ReachOptions, namespace: string, name: strin
   const object = lists.Service.find((one) => one.namespace === namespace && one.name === name);
   // Where there are no Node objects, there is one node, which is that of the process.
   const node = answers.map((answer) => (answer.ok ? answer.report.node : answer.name))[0] ?? '';
-  const inventory = inventoryTaker(node)(lists);
+  const inventory = inventoryIn(lists, node);
   const request = inventory.services.get(key);
   if (object === undefined || request === undefined)
     throw new ClarionError(ExitCode.problems, `the Service ${key} was deleted just now`);

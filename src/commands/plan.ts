@@ -13,7 +13,7 @@ import { planOf } from '../controller/plan.ts';
 import { changesIn } from '../controller/plan-changes.ts';
 import { planChangesText } from '../controller/plan-changes-text.ts';
 import { planText } from '../controller/plan-text.ts';
-import { inventoryTaker } from '../inventory/take.ts';
+import { inventoryIn } from '../inventory/take.ts';
 import { styleFor } from '../terminal/table.ts';
 import { type ReachOptions, reach } from './reach.ts';
 
@@ -72,13 +72,7 @@ async function planChange(options: PlanOptions): Promise<void> {
   const { lists, effective, problems } = await processes.look();
   const inForce = effective === undefined ? undefined : decodeEffective(effective);
   if (inForce !== undefined && !inForce.ok) throw environmentError(inForce.error);
-  const changes = changesIn(
-    inForce?.value,
-    judgeConfig(source),
-    inventoryTaker(options.node)(lists),
-    options,
-    problems,
-  );
+  const changes = changesIn(inForce?.value, judgeConfig(source), inventoryIn(lists, options.node), options, problems);
   process.stdout.write(
     options.output === 'json'
       ? `${JSON.stringify(changes, null, 2)}\n`
@@ -93,7 +87,7 @@ function planFolder(options: PlanOptions): void {
   const plan = planOf({
     ...options,
     judgement: judgeConfig(config.source),
-    inventory: inventoryTaker(options.node)(lists),
+    inventory: inventoryIn(lists, options.node),
     problems: [...problems, ...config.problems],
   });
   const text =

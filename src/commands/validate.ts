@@ -8,7 +8,7 @@ import { judgeConfig, judgeFile } from '../config/judge.ts';
 import type { ConfigSource } from '../config/source.ts';
 import { clusterProblems, secretRefs } from '../controller/cluster-check.ts';
 import { secretValue } from '../inventory/secret.ts';
-import { inventoryTaker } from '../inventory/take.ts';
+import { inventoryIn } from '../inventory/take.ts';
 import { countProblems, formatProblem } from '../terminal/problems.ts';
 import { addReachOptions, type Look, type Reach, type ReachOptions, reach } from './reach.ts';
 
@@ -73,7 +73,7 @@ async function clusterCheck(where: ReachOptions): Promise<Check> {
   const processes = await reach(where);
   const look = await processes.look();
   const { lists } = look;
-  const inventory = inventoryTaker('')(lists);
+  const inventory = inventoryIn(lists, '');
   const namespaces = lists.Namespace.length === 0 ? undefined : new Set(lists.Namespace.map(({ name }) => name));
   const interfaces = await interfacesOf(processes);
   return {

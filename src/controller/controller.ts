@@ -10,7 +10,7 @@ import type { Problem } from '../base/problem.ts';
 import type { Random } from '../base/random.ts';
 import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { Follower } from '../base/tracked-map.ts';
-import { listObjects } from '../cluster/object-lists.ts';
+import { passObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ClusterWriter, Condition, ReportBoard, ServiceStatus } from '../cluster/ports.ts';
 import type { EffectiveConfig } from '../config/effective.ts';
 import type { Inventory } from '../inventory/inventory.ts';
@@ -133,8 +133,8 @@ export class Controller {
 
   #pass(): void {
     const { cluster, clock, loadBalancerClass, ignoreExcludeLb } = this.#deps;
-    const lists = listObjects(cluster);
-    const inventory = this.#takeInventory(lists);
+    const objects = passObjects(cluster);
+    const inventory = this.#takeInventory(objects);
     this.#inventory = inventory;
     this.#effective = this.#configuration.update(this.#poolsInUse.in(inventory.services));
     const decisions = this.#allocation.reconcile({
@@ -157,7 +157,7 @@ export class Controller {
     if (!this.#begun) for (const service of leftovers(cluster.list('Service'))) this.#clear(service);
     this.#begun = true;
     this.#writeStatuses(decisions, verdicts);
-    this.#writes.passed(lists.Service);
+    this.#writes.passed(objects.Service);
     this.#wakeWhenDue();
   }
 

@@ -2,8 +2,8 @@ import { type BackoffRange, backoffDelay } from '../base/backoff.ts';
 import { type Clock, type Milliseconds, ms, seconds, type Timer } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
-import { sortedDifference } from '../base/sorted-difference.ts';
-import type { ClusterObject, ClusterWriter, ServiceStatus, StatusOutcome } from '../cluster/ports.ts';
+import { Follower } from '../base/tracked-map.ts';
+import type { ClusterObject, ClusterWriter, Objects, ServiceStatus, StatusOutcome } from '../cluster/ports.ts';
 import { statusDifference, versionOf } from '../cluster/status-difference.ts';
 
 const RETRY: BackoffRange = { first: ms(200), limit: seconds(30) };
@@ -46,7 +46,7 @@ export class StatusWrites {
   readonly #wanted = new Map<string, ServiceStatus>();
   /** Services as the last pass saw them. */
   readonly #seen = new Map<string, ClusterObject>();
-  #list: readonly ClusterObject[] = [];
+  readonly #services = new Follower<string, ClusterObject>();
   readonly #work = new Map<string, Work>();
   readonly #queue: Work[] = [];
   readonly #fights = new Map<string, { readonly count: number; readonly at: Milliseconds }>();
@@ -76,18 +76,20 @@ export class StatusWrites {
     this.#begin(key, namespace, name);
   }
 
-  /** At the end of every pass: the Services that it looked at, sorted. */
-  passed(services: readonly ClusterObject[]): void {
-    const { gone, come } = sortedDifference(this.#list, services);
-    this.#list = services;
-    for (const object of gone) this.#seen.delete(keyOf(object));
-    for (const object of come) this.#seen.set(keyOf(object), object);
-    for (const key of gone.map(keyOf)) {
-      if (this.#seen.has(key)) continue;
-      this.#wanted.delete(key);
-      this.#fights.delete(key);
+  /** At the end of every pass: the Services that it looked at. */
+  passed(services: Objects): void {
+    for (const key of this.#services.changed(services)) {
+      const object = services.get(key);
+      if (object === undefined) {
+        this.#seen.delete(key);
+        this.#wanted.delete(key);
+        this.#fights.delete(key);
+      } else {
+        this.#seen.set(key, object);
+        this.#check(object);
+      }
     }
-    for (const object of come) this.#check(object);
+    this.#services.seen();
     this.#pump();
   }
 

@@ -1,9 +1,9 @@
 import { compact } from '../base/compact.ts';
 import type { Labels } from '../base/label-selector.ts';
+import { compareText } from '../base/name-order.ts';
 import type { Problem } from '../base/problem.ts';
-import { sortedDifference } from '../base/sorted-difference.ts';
-import { TrackedMap } from '../base/tracked-map.ts';
-import type { ClusterObject, ObjectLists } from '../cluster/ports.ts';
+import { Follower, TrackedMap } from '../base/tracked-map.ts';
+import type { ClusterObject, ObjectLists, Objects, PassObjects } from '../cluster/ports.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type EndpointSlice, mergeEndpoints, readEndpointSlice } from './endpoint-slice.ts';
 import type { Inventory } from './inventory.ts';
@@ -18,7 +18,7 @@ import type { ServiceKey, ServiceRequest } from './service-request.ts';
  *
  * Every object is read once and remembered by its identity (ClusterReader hands out the same object until it changes). Services
  * and endpoints are maps that are changed in place and tell the stages which keys were touched (base/tracked-map.ts). So a pass
- * over an unchanged cluster costs nothing, and one change costs the comparison of two lists by identity and what that change is.
+ * over an unchanged cluster costs nothing, and one change costs what that change is.
  *
  * Deliberately missing: Secrets (read by name where BGP needs them), core/v1 Endpoints (EndpointSlices mirror them), and
  * any rule about who gets or announces an address.
@@ -27,102 +27,87 @@ import type { ServiceKey, ServiceRequest } from './service-request.ts';
  */
 
 /**
- * Makes a taker with a memory of its own; call it on each pass with the reader's current lists. It never throws.
+ * Makes a taker with a memory of its own; call it on each pass with what the reader has. It never throws.
  * `soleNode`: what the one node is called where there are no Node objects at all (a folder in front of plain servers).
  */
 export function inventoryTaker(soleNode?: string): InventoryTaker {
-  const takeServices = onceFor(serviceReader());
-  const takeEndpoints = onceFor(endpointReader());
-  const takeNodes = onceFor(nodeReader(soleNode));
-  const takeNamespaces = onceFor(namespaceReader());
-  const take = onceFor(
-    (
-      services: Part<ServiceKey, ServiceRequest>,
-      endpoints: Part<ServiceKey, readonly Endpoint[]>,
-      nodes: Part<string, ClusterNode>,
-      namespaces: Part<string, Labels>,
-    ): Inventory => ({
-      services: services.values,
-      endpoints: endpoints.values,
-      nodes: nodes.values,
-      namespaces: namespaces.values,
-      problems: [services, endpoints, nodes, namespaces].flatMap((part) => part.problems),
-    }),
-  );
-  return (lists) => {
-    const services = takeServices(lists.Service);
-    const namespaces = takeNamespaces(lists.Namespace, services.namespaces);
-    return take(services, takeEndpoints(lists.EndpointSlice), takeNodes(lists.Node), namespaces);
+  const takeServices = serviceReader();
+  const takeEndpoints = endpointReader();
+  const takeNodes = nodeReader(soleNode);
+  const takeNamespaces = namespaceReader();
+  let last: { readonly parts: readonly unknown[]; readonly inventory: Inventory } | undefined;
+  return (objects) => {
+    const services = takeServices(objects.Service);
+    const namespaces = takeNamespaces(objects.Namespace, services.namespaces);
+    const endpoints = takeEndpoints(objects.EndpointSlice);
+    const nodes = takeNodes(objects.Node);
+    const parts = [services, endpoints, nodes, namespaces];
+    if (last === undefined || parts.some((part, i) => part !== last?.parts[i])) {
+      const inventory: Inventory = {
+        services: services.values,
+        endpoints: endpoints.values,
+        nodes: nodes.values,
+        namespaces: namespaces.values,
+        problems: parts.flatMap(({ problems }) => problems),
+      };
+      last = { parts, inventory };
+    }
+    return last.inventory;
   };
 }
 
-export type InventoryTaker = (lists: ObjectLists) => Inventory;
+export type InventoryTaker = (objects: PassObjects) => Inventory;
 
+/** Of what was read once. */
+export function inventoryIn(lists: ObjectLists, soleNode?: string): Inventory {
+  const mapOf = (list: readonly ClusterObject[]): Objects =>
+    new Map(list.map((object) => [`${object.namespace}/${object.name}`, object]));
+  const { Service, EndpointSlice, Node, Namespace } = lists;
+  return inventoryTaker(soleNode)({
+    Service: mapOf(Service),
+    EndpointSlice: mapOf(EndpointSlice),
+    Node: mapOf(Node),
+    Namespace: mapOf(Namespace),
+  });
+}
+
+/** The same object until something in it changes. */
 interface Part<K, V> {
   readonly values: ReadonlyMap<K, V>;
   readonly problems: readonly Problem[];
 }
 
-/** The last answer again, while the arguments are the same objects. */
-function onceFor<A extends readonly unknown[], R>(compute: (...given: A) => R): (...given: A) => R {
-  let last: { readonly given: A; readonly result: R } | undefined;
-  return (...given) => {
-    if (last?.given.every((argument, i) => argument === given[i]) !== true) last = { given, result: compute(...given) };
-    return last.result;
-  };
-}
-
-function remembered<V>(read: (object: ClusterObject) => V): (object: ClusterObject) => V {
-  const memory = new WeakMap<ClusterObject, V>();
-  return (object) => {
-    let value = memory.get(object);
-    if (value === undefined) {
-      value = read(object);
-      memory.set(object, value);
-    }
-    return value;
-  };
-}
-
-/** What a list says that it did not say in the call before, and what it says no more; each object is read once. */
+/** What objects say, each read once, and what is another one than in the call before: came, changed or went. */
 interface Readings<V> {
-  readonly gone: readonly V[];
-  readonly come: readonly V[];
-  /** All that it says now. */
-  readonly all: () => readonly V[];
+  readonly all: ReadonlyMap<string, V>;
+  readonly changed: readonly { readonly before: V | undefined; readonly now: V | undefined }[];
 }
 
-/**
- * Not by weak references: the cluster may keep the object that its status was merged into, and ten thousand of them make every
- * garbage collection slow. Lists are sorted; of one that is not, some objects would be read again, no more.
- */
-function listReader<V>(read: (object: ClusterObject) => V): (objects: readonly ClusterObject[]) => Readings<V> {
-  let before: readonly ClusterObject[] = [];
-  const values = new Map<ClusterObject, V>();
+function objectReader<V>(read: (object: ClusterObject) => V): (objects: Objects) => Readings<V> {
+  const follower = new Follower<string, ClusterObject>();
+  const all = new Map<string, V>();
   return (objects) => {
-    const difference = sortedDifference(before, objects);
-    before = objects;
-    const gone = difference.gone.map((object) => {
-      const value = values.get(object)!;
-      values.delete(object);
-      return value;
+    const changed = [...follower.changed(objects)].map((key) => {
+      const before = all.get(key);
+      const object = objects.get(key);
+      const now = object && read(object);
+      if (now === undefined) all.delete(key);
+      else all.set(key, now);
+      return { before, now };
     });
-    const come = difference.come.map((object) => {
-      const value = read(object);
-      values.set(object, value);
-      return value;
-    });
-    return { gone, come, all: () => objects.map((object) => values.get(object)!) };
+    follower.seen();
+    return { all, changed };
   };
 }
 
-/** Of all of them, looked for only where one that came or went has any. */
+/** Of all of them, looked for only where one that changed has or had any. */
 function problemsOf<V extends { readonly problems: readonly Problem[] }>(
-  { all, gone, come }: Readings<V>,
+  { all, changed }: Readings<V>,
   before: readonly Problem[],
 ): readonly Problem[] {
-  const concerned = ({ problems }: V): boolean => problems.length > 0;
-  return gone.some(concerned) || come.some(concerned) ? all().flatMap(({ problems }) => problems) : before;
+  const concerned = (one: V | undefined): boolean => one !== undefined && one.problems.length > 0;
+  if (!changed.some((one) => concerned(one.before) || concerned(one.now))) return before;
+  return [...all.values()].flatMap(({ problems }) => problems);
 }
 
 interface Services extends Part<ServiceKey, ServiceRequest> {
@@ -130,12 +115,11 @@ interface Services extends Part<ServiceKey, ServiceRequest> {
   readonly namespaces: readonly string[];
 }
 
-function serviceReader(): (objects: readonly ClusterObject[]) => Services {
-  const read = listReader(readService);
+function serviceReader(): (objects: Objects) => Services {
+  const read = objectReader(readService);
   const values = new TrackedMap<ServiceKey, ServiceRequest>();
   const inhabitants = new Map<string, number>();
-  let namespaces: readonly string[] = [];
-  let problems: readonly Problem[] = [];
+  let last: Services = { values, namespaces: [], problems: [] };
   const count = (namespace: string, more: number): void => {
     const inhabited = (inhabitants.get(namespace) ?? 0) + more;
     if (inhabited === 0) inhabitants.delete(namespace);
@@ -143,59 +127,65 @@ function serviceReader(): (objects: readonly ClusterObject[]) => Services {
   };
   return (objects) => {
     const readings = read(objects);
-    const before = new Set(readings.gone.map(({ service }) => service.key));
-    for (const { service } of readings.come) {
-      if (!before.delete(service.key)) count(service.namespace, 1);
-      values.set(service.key, service);
+    if (readings.changed.length === 0) return last;
+    for (const { before, now } of readings.changed) {
+      if (now !== undefined) {
+        count(now.service.namespace, 1);
+        values.set(now.service.key, now.service);
+      }
+      if (before !== undefined) count(before.service.namespace, -1);
+      if (before !== undefined && now === undefined) values.delete(before.service.key);
     }
-    for (const { service } of readings.gone) {
-      if (!before.has(service.key)) continue;
-      count(service.namespace, -1);
-      values.delete(service.key);
-    }
-    if (inhabitants.size !== namespaces.length || !namespaces.every((namespace) => inhabitants.has(namespace)))
-      namespaces = [...inhabitants.keys()];
-    problems = problemsOf(readings, problems);
-    return { values, namespaces, problems };
+    const { namespaces, problems } = last;
+    const same = inhabitants.size === namespaces.length && namespaces.every((one) => inhabitants.has(one));
+    last = {
+      values,
+      namespaces: same ? namespaces : [...inhabitants.keys()],
+      problems: problemsOf(readings, problems),
+    };
+    return last;
   };
 }
 
-function nodeReader(soleNode: string | undefined): (objects: readonly ClusterObject[]) => Part<string, ClusterNode> {
-  const read = remembered(readNode);
+function nodeReader(soleNode: string | undefined): (objects: Objects) => Part<string, ClusterNode> {
+  const read = objectReader((object) => ({ ...readNode(object), implied: object.implied === true }));
   const sole = soleNode === undefined ? undefined : impliedNode(soleNode);
+  const withoutAny: readonly ClusterNode[] = sole === undefined ? [] : [sole];
+  let last: Part<string, ClusterNode> = { values: new Map(withoutAny.map((node) => [node.name, node])), problems: [] };
   return (objects) => {
-    const defined = objects.filter(({ implied }) => implied !== true);
-    const annotated = objects.find(({ name }) => name === soleNode);
-    if (defined.length === 0 && annotated === undefined && sole !== undefined)
-      return { values: new Map([[sole.name, sole]]), problems: [] };
-    const nodes = (defined.length === 0 && annotated !== undefined ? [annotated] : defined).map(read);
-    return {
-      values: new Map(nodes.map(({ node }) => [node.name, node])),
-      problems: nodes.flatMap(({ problems }) => problems),
+    const { all, changed } = read(objects);
+    if (changed.length === 0) return last;
+    const every = [...all.values()].sort((a, b) => compareText(a.node.name, b.node.name));
+    const defined = every.filter(({ implied }) => !implied);
+    const shown = defined.length > 0 ? defined : every.filter(({ node }) => node.name === soleNode);
+    const nodes = shown.length > 0 ? shown.map(({ node }) => node) : withoutAny;
+    last = {
+      values: new Map(nodes.map((node) => [node.name, node])),
+      problems: shown.flatMap(({ problems }) => problems),
     };
+    return last;
   };
 }
 
 /** Also the namespaces that no object describes, as long as a Service lives there. */
-function namespaceReader(): (objects: readonly ClusterObject[], inhabited: readonly string[]) => Part<string, Labels> {
-  const read = remembered(readNamespace);
+function namespaceReader(): (objects: Objects, inhabited: readonly string[]) => Part<string, Labels> {
+  const read = objectReader((object) => ({ name: object.name, ...readNamespace(object) }));
   const implied = new Map<string, Labels>();
   let last: Part<string, Labels> = { values: new Map(), problems: [] };
+  let lastInhabited: readonly string[] = [];
   return (objects, inhabited) => {
-    const values = new Map<string, Labels>();
-    const problems: Problem[] = [];
-    for (const object of objects) {
-      const { labels, problems: found } = read(object);
-      values.set(object.name, labels);
-      problems.push(...found);
-    }
+    const readings = read(objects);
+    if (readings.changed.length === 0 && inhabited === lastInhabited) return last;
+    lastInhabited = inhabited;
+    const values = new Map([...readings.all.values()].map(({ name, labels }) => [name, labels]));
     for (const namespace of inhabited) {
       if (values.has(namespace)) continue;
       const labels = implied.get(namespace) ?? impliedNamespaceLabels(namespace);
       implied.set(namespace, labels);
       values.set(namespace, labels);
     }
-    if (!sameEntries(values, last.values)) last = { values, problems };
+    const problems = problemsOf(readings, last.problems);
+    last = { values: sameEntries(values, last.values) ? last.values : values, problems };
     return last;
   };
 }
@@ -204,28 +194,23 @@ const sameEntries = <K, V>(a: ReadonlyMap<K, V>, b: ReadonlyMap<K, V>): boolean 
   a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 
 /** Of ten thousand slices one changes, so only the Services of slices that came or went are looked at. */
-function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKey, readonly Endpoint[]> {
-  const read = listReader((object) => ({ name: object.name, ...readEndpointSlice(object) }));
+function endpointReader(): (objects: Objects) => Part<ServiceKey, readonly Endpoint[]> {
+  const read = objectReader((object) => ({ name: object.name, ...readEndpointSlice(object) }));
   const groups = new Map<ServiceKey, readonly NamedSlice[]>();
   const values = new TrackedMap<ServiceKey, readonly Endpoint[]>();
-  let problems: readonly Problem[] = [];
+  let last: Part<ServiceKey, readonly Endpoint[]> = { values, problems: [] };
   return (objects) => {
     const readings = read(objects);
+    if (readings.changed.length === 0) return last;
     const concerned = new Set<ServiceKey>();
-    for (const slice of readings.gone) {
-      const { service } = slice;
-      if (service === undefined) continue;
+    const regroup = (service: ServiceKey | undefined, change: (group: readonly NamedSlice[]) => NamedSlice[]): void => {
+      if (service === undefined) return;
       concerned.add(service);
-      groups.set(
-        service,
-        (groups.get(service) ?? []).filter((one) => one !== slice),
-      );
-    }
-    for (const slice of readings.come) {
-      const { service } = slice;
-      if (service === undefined) continue;
-      concerned.add(service);
-      groups.set(service, compact([...(groups.get(service) ?? []), slice].sort(byName)));
+      groups.set(service, compact(change(groups.get(service) ?? [])));
+    };
+    for (const { before, now } of readings.changed) {
+      regroup(before?.service, (group) => group.filter((one) => one !== before));
+      regroup(now?.service, (group) => [...group, now!].sort(byName));
     }
     for (const service of concerned) {
       const group = groups.get(service) ?? [];
@@ -235,8 +220,8 @@ function endpointReader(): (objects: readonly ClusterObject[]) => Part<ServiceKe
         values.delete(service);
       }
     }
-    problems = problemsOf(readings, problems);
-    return { values, problems };
+    last = { values, problems: problemsOf(readings, last.problems) };
+    return last;
   };
 }
 

@@ -8,7 +8,7 @@ import { ReconcileLoop } from '../base/reconcile-loop.ts';
 import { Follower } from '../base/tracked-map.ts';
 import type { BfdSessionReport } from '../bfd/session-report.ts';
 import type { SessionReport } from '../bgp/session-report.ts';
-import { listObjects } from '../cluster/object-lists.ts';
+import { passObjects } from '../cluster/object-lists.ts';
 import type { ClusterReader, ReportBoard, SecretName } from '../cluster/ports.ts';
 import type { Config } from '../config/config.ts';
 import { decodeEffective } from '../config/effective.ts';
@@ -140,7 +140,7 @@ export class Control {
     const { cluster, node, ignoreExcludeLb, loadBalancerClass, toWire } = this.#deps;
     const config = this.#effectiveConfig();
     if (config === undefined) return;
-    const inventory = this.#takeInventory(listObjects(cluster));
+    const inventory = this.#takeInventory(passObjects(cluster));
     // One that has nothing to say says so: a controller that has just started waits for its word.
     if (this.#nodes === undefined) this.#report.publishSoon();
     this.#warnWhenUnknown(inventory.nodes);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { compareNames, compareText } from '../../src/base/name-order.ts';
 import { Follower, TrackedMap } from '../../src/base/tracked-map.ts';
 import type {
   AddressWord,
@@ -130,6 +131,29 @@ export function clusterContract(
       expect(names(cluster, 'Service')).toEqual(['shop/api', 'shop/mail', 'shop/web']);
       expect(found(cluster, 'api')).toBe(api);
       expect(found(cluster, 'mail')).not.toBe(mail);
+    });
+
+    it('has objects in one map, changed in place, that tells who follows it', async () => {
+      const { cluster } = under.now;
+      const services = cluster.objects('Service');
+      const follower = new Follower<string, ClusterObject>();
+      await under.now.apply(service('web'));
+      await under.now.apply(service('api'));
+      await until(cluster, () => services.size === 2);
+      expect([...follower.changed(services)].sort(compareText)).toEqual(['shop/api', 'shop/web']);
+      expect([...services.values()].sort(compareNames)).toEqual(cluster.list('Service'));
+      follower.seen();
+
+      await under.now.apply(service('web', { externalTrafficPolicy: 'Local' }));
+      await until(cluster, () => follower.changed(services).size > 0);
+      expect([...follower.changed(services)]).toEqual(['shop/web']);
+      expect(services.get('shop/web')).toBe(found(cluster, 'web'));
+      follower.seen();
+
+      await under.now.remove('Service', 'shop', 'api');
+      await until(cluster, () => !services.has('shop/api'));
+      expect([...follower.changed(services)]).toEqual(['shop/api']);
+      expect(cluster.objects('Service')).toBe(services);
     });
 
     it('shows an object that was removed no more', async () => {
@@ -355,7 +379,7 @@ export function reportContract(
       await publish('2');
       await until(cluster, () => shown().has('192.0.2.3'));
       expect([...follower.changed(shown())].sort()).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3']);
-      expect(new Map([...shown()].sort())).toEqual(new Map([...addresses].sort()));
+      expect(Object.fromEntries(shown())).toEqual(Object.fromEntries(addresses));
     });
   });
 }

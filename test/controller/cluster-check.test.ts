@@ -3,7 +3,7 @@ import type { ClusterObject, ObjectLists } from '../../src/cluster/ports.ts';
 import { elementFinder } from '../../src/config/element-place.ts';
 import { judgeConfig } from '../../src/config/judge.ts';
 import { type ClusterCheckInput, clusterProblems, secretRefs } from '../../src/controller/cluster-check.ts';
-import { inventoryTaker } from '../../src/inventory/take.ts';
+import { inventoryIn } from '../../src/inventory/take.ts';
 import { configMap, node, service } from '../support/manifests.ts';
 
 function object(body: { readonly kind: string; readonly metadata: object }): ClusterObject {
@@ -31,7 +31,7 @@ function found(text: string, more: Partial<ClusterCheckInput> = {}) {
   expect(problems.filter(({ severity }) => severity === 'error')).toEqual([]);
   return clusterProblems({
     config,
-    inventory: inventoryTaker('a')(lists),
+    inventory: inventoryIn(lists, 'a'),
     namespaces: new Set(['shop']),
     interfaces: new Map(),
     secretTrouble: () => undefined,

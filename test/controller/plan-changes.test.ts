@@ -4,7 +4,7 @@ import { mergeEffective } from '../../src/config/effective.ts';
 import { judgeConfig } from '../../src/config/judge.ts';
 import { changesIn, type PlanChanges } from '../../src/controller/plan-changes.ts';
 import { planChangesText } from '../../src/controller/plan-changes-text.ts';
-import { inventoryTaker } from '../../src/inventory/take.ts';
+import { inventoryIn } from '../../src/inventory/take.ts';
 import { plainStyle } from '../../src/terminal/table.ts';
 import { endpointSlice, node, service } from '../support/manifests.ts';
 
@@ -34,7 +34,7 @@ const lists: ObjectLists = {
 function changes(edited: string, before = POOLS, objects = lists): PlanChanges {
   const inForce = mergeEffective(undefined, judge(before), new Set());
   const flags = { ignoreExcludeLb: false, loadBalancerClass: undefined };
-  return changesIn(inForce, judge(edited), inventoryTaker('a')(objects), flags, []);
+  return changesIn(inForce, judge(edited), inventoryIn(objects, 'a'), flags, []);
 }
 const names = ({ services }: PlanChanges): string[] => services.map(({ name }) => name);
 
@@ -135,7 +135,7 @@ describe('what an edited configuration would change', () => {
 
   test('a cluster without a configuration gets its first one', () => {
     const flags = { ignoreExcludeLb: false, loadBalancerClass: undefined };
-    const found = changesIn(undefined, judge(POOLS), inventoryTaker('a')(lists), flags, []);
+    const found = changesIn(undefined, judge(POOLS), inventoryIn(lists, 'a'), flags, []);
     expect(found.pools.map(({ name }) => name)).toEqual(['lab', 'public']);
   });
 });

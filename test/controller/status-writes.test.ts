@@ -2,6 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 import { type LogFields, silentLogger } from '../../src/base/logger.ts';
 import type { ClusterObject, ServiceStatus, StatusOutcome, WriteOutcome } from '../../src/cluster/ports.ts';
 import { StatusWrites } from '../../src/controller/status-writes.ts';
+import { byName } from '../inventory/manifest.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -71,7 +72,7 @@ const DONE: StatusOutcome = { kind: 'done' };
 test('one write at a time for a Service, and then the newest status only', async () => {
   const { writes, answer, sent } = setUp();
   writes.want('shop', 'web', status('192.0.2.1'));
-  writes.passed([service('web')]);
+  writes.passed(byName([service('web')]));
   writes.want('shop', 'web', status('192.0.2.2'));
   writes.want('shop', 'web', status('192.0.2.3'));
   expect(sent()).toEqual(['web@1 192.0.2.1']);
@@ -85,7 +86,7 @@ test('as many at once as the cluster takes; one that hangs does not hold up the 
   const { cluster, writes, answer } = setUp();
   const all = services(20);
   for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-  writes.passed(all);
+  writes.passed(byName(all));
   expect(cluster.waiting).toHaveLength(8);
   for (let i = 1; i < 20; i++) await answer(i, DONE);
   expect(cluster.waiting).toHaveLength(20);
@@ -95,7 +96,7 @@ test('as many at once as the cluster takes; one that hangs does not hold up the 
 test('a failure is tried again with backoff, a refusal is not', async () => {
   const { cluster, clock, writes, answer } = setUp();
   writes.want('shop', 'web', status('192.0.2.1'));
-  writes.passed([service('web')]);
+  writes.passed(byName([service('web')]));
   await answer(0, RETRY);
   expect(cluster.waiting).toHaveLength(1);
   clock.advance(200);
@@ -112,7 +113,7 @@ describe('while nothing succeeds', () => {
     const { cluster, writes, answer } = scene;
     const all = services(count);
     for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-    writes.passed(all);
+    writes.passed(byName(all));
     for (let i = 0; i < cluster.waiting.length; i++) await answer(i, RETRY);
     return scene;
   };
@@ -158,7 +159,7 @@ describe('while nothing succeeds', () => {
     const { cluster, clock, writes, answer } = setUp();
     const all = services(40);
     for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-    writes.passed(all);
+    writes.passed(byName(all));
     for (let i = 0; i < cluster.waiting.length; i++) await answer(i, cluster.waiting[i]?.name === 's00' ? RETRY : DONE);
     expect(writes.pending).toBe(1);
     clock.advance(200);
@@ -169,7 +170,7 @@ describe('while nothing succeeds', () => {
     const { cluster, clock, writes, answer } = setUp();
     const all = services(9);
     for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-    writes.passed(all);
+    writes.passed(byName(all));
     await answer(0, { kind: 'retry', message: 'HTTP 429', after: 3000 as never });
     expect(cluster.waiting).toHaveLength(8);
     clock.advance(2999);
@@ -183,19 +184,19 @@ describe('a write is for the Service that the pass saw', () => {
   it('with its version; what is outdated waits for the next pass', async () => {
     const { cluster, clock, writes, answer, sent } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
-    writes.passed([service('web', '7')]);
+    writes.passed(byName([service('web', '7')]));
     await answer(0, { kind: 'outdated' });
     clock.advance(60_000);
     expect(cluster.waiting).toHaveLength(1);
-    writes.passed([service('web', '8')]);
+    writes.passed(byName([service('web', '8')]));
     expect(sent()).toEqual(['web@7 192.0.2.1', 'web@8 192.0.2.1']);
   });
 
   it('also when that pass was over before the answer came', async () => {
     const { writes, answer, sent } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
-    writes.passed([service('web', '7')]);
-    writes.passed([service('web', '8')]);
+    writes.passed(byName([service('web', '7')]));
+    writes.passed(byName([service('web', '8')]));
     await answer(0, { kind: 'outdated' });
     expect(sent()).toEqual(['web@7 192.0.2.1', 'web@8 192.0.2.1']);
   });
@@ -203,14 +204,14 @@ describe('a write is for the Service that the pass saw', () => {
   it('one that is gone gets none, and one of the same name gets its own', async () => {
     const { cluster, clock, writes, answer, sent } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
-    writes.passed([service('web', '7')]);
+    writes.passed(byName([service('web', '7')]));
     await answer(0, RETRY);
-    writes.passed([]);
+    writes.passed(byName([]));
     clock.advance(60_000);
     expect(cluster.waiting).toHaveLength(1);
     expect(writes.pending).toBe(0);
     writes.want('shop', 'web', status('192.0.2.2'));
-    writes.passed([service('web', '9')]);
+    writes.passed(byName([service('web', '9')]));
     expect(sent().at(-1)).toBe('web@9 192.0.2.2');
   });
 });
@@ -219,9 +220,9 @@ describe('what a Service shows', () => {
   it('is left alone while it is what it should be, whatever else changes', async () => {
     const { cluster, writes, answer } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
-    writes.passed([service('web', '1')]);
+    writes.passed(byName([service('web', '1')]));
     await answer(0, DONE);
-    for (let i = 2; i < 50; i++) writes.passed([service('web', String(i), status('192.0.2.1'))]);
+    for (let i = 2; i < 50; i++) writes.passed(byName([service('web', String(i), status('192.0.2.1'))]));
     expect(cluster.waiting).toHaveLength(1);
   });
 
@@ -229,7 +230,7 @@ describe('what a Service shows', () => {
     const { cluster, clock, writes, logs } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
     let version = 1;
-    writes.passed([service('web', String(version))]);
+    writes.passed(byName([service('web', String(version))]));
     const answerAll = async (): Promise<void> => {
       for (const { answer } of cluster.waiting) answer(DONE);
       await settle();
@@ -238,7 +239,7 @@ describe('what a Service shows', () => {
     const fight = async (milliseconds: number): Promise<number> => {
       const before = cluster.waiting.length;
       for (let i = 0; i < milliseconds; i += 10) {
-        writes.passed([service('web', String(++version), status('192.0.2.66'))]);
+        writes.passed(byName([service('web', String(++version), status('192.0.2.66'))]));
         clock.advance(10);
         await answerAll();
       }
@@ -253,12 +254,12 @@ describe('what a Service shows', () => {
   it('is not ours any more once we gave it up: who writes there next is left alone', async () => {
     const { cluster, clock, writes, answer } = setUp();
     writes.want('shop', 'web', status('192.0.2.1'));
-    writes.passed([service('web', '1')]);
+    writes.passed(byName([service('web', '1')]));
     await answer(0, DONE);
     writes.want('shop', 'web', NOTHING);
-    writes.passed([service('web', '2', status('192.0.2.1'))]);
+    writes.passed(byName([service('web', '2', status('192.0.2.1'))]));
     await answer(1, DONE);
-    writes.passed([service('web', '3', status('198.51.100.1'))]);
+    writes.passed(byName([service('web', '3', status('198.51.100.1'))]));
     clock.advance(60_000);
     expect(cluster.waiting).toHaveLength(2);
   });
@@ -268,7 +269,7 @@ test('who does not hold the lease sends nothing, not even what was tried before'
   const { cluster, clock, writes, answer, lease } = setUp();
   const all = services(20);
   for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-  writes.passed(all);
+  writes.passed(byName(all));
   lease.valid = false;
   await answer(0, DONE);
   await answer(1, RETRY);
@@ -283,7 +284,7 @@ test('stopping leaves no timer, and is over when nothing is under way any more',
   const { clock, writes, answer } = setUp();
   const all = services(3);
   for (const { name } of all) writes.want('shop', name, status('192.0.2.1'));
-  writes.passed(all);
+  writes.passed(byName(all));
   await answer(0, RETRY);
   let over = false;
   void writes.stop().then(() => (over = true));

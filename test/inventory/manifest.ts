@@ -1,4 +1,4 @@
-import type { ClusterObject, ObjectKind, ObjectLists } from '../../src/cluster/ports.ts';
+import type { ClusterObject, ObjectKind, Objects, PassKind, PassObjects } from '../../src/cluster/ports.ts';
 
 /** An object as a ClusterReader hands it out; `body` may be any nonsense. */
 export function object(
@@ -10,12 +10,16 @@ export function object(
   return { kind, namespace, name, body, origin: { file: 'web.yaml', line: 3, text: undefined } };
 }
 
-export const lists = (given: Partial<ObjectLists>): ObjectLists => ({
-  Service: [],
-  EndpointSlice: [],
-  Node: [],
-  Namespace: [],
-  Secret: [],
-  ConfigMap: [],
-  ...given,
-});
+export const byName = (objects: readonly ClusterObject[]): Objects =>
+  new Map(objects.map((one) => [`${one.namespace}/${one.name}`, one]));
+
+/** As a pass finds them. */
+export const objectsOf = (given: Partial<Readonly<Record<PassKind, readonly ClusterObject[]>>>): PassObjects => {
+  const { Service = [], EndpointSlice = [], Node = [], Namespace = [] } = given;
+  return {
+    Service: byName(Service),
+    EndpointSlice: byName(EndpointSlice),
+    Node: byName(Node),
+    Namespace: byName(Namespace),
+  };
+};

@@ -6,7 +6,7 @@ import { Follower } from '../../src/base/tracked-map.ts';
 import type { ClusterObject, ObjectKind } from '../../src/cluster/ports.ts';
 import { type ServiceKey, type ServiceRequest, serviceKey } from '../../src/inventory/service-request.ts';
 import { inventoryTaker } from '../../src/inventory/take.ts';
-import { lists, object } from './manifest.ts';
+import { object, objectsOf } from './manifest.ts';
 
 const service = (name: string, spec: Readonly<Record<string, unknown>> = {}) =>
   object('Service', name, { spec: { type: 'LoadBalancer', ...spec } });
@@ -19,7 +19,7 @@ const slice = (name: string, serviceName: string, address: string) =>
 describe('one pass after another', () => {
   test('the same lists give the same inventory', () => {
     const take = inventoryTaker();
-    const given = lists({
+    const given = objectsOf({
       Service: [service('a')],
       EndpointSlice: [slice('a-1', 'a', '10.0.0.1')],
       Node: [object('Node', 'n', {}, '')],
@@ -31,7 +31,7 @@ describe('one pass after another', () => {
     const take = inventoryTaker();
     const [a, b] = [service('a'), service('b')];
     const slices = [slice('a-1', 'a', '10.0.0.1'), slice('a-2', 'a', '10.0.0.2'), slice('b-1', 'b', '10.0.0.3')];
-    const before = take(lists({ Service: [a, b], EndpointSlice: slices }));
+    const before = take(objectsOf({ Service: [a, b], EndpointSlice: slices }));
     const [services, endpoints] = [new Follower<ServiceKey, ServiceRequest>(), new Follower<ServiceKey, unknown>()];
     services.changed(before.services);
     endpoints.changed(before.endpoints);
@@ -39,7 +39,7 @@ describe('one pass after another', () => {
     endpoints.seen();
     const { namespaces } = before;
     const after = take(
-      lists({
+      objectsOf({
         Service: [a, service('b', { loadBalancerClass: 'x' })],
         EndpointSlice: [...slices.slice(0, 2), slice('b-1', 'b', '10.0.0.4')],
       }),
@@ -68,7 +68,7 @@ describe('one pass after another', () => {
           return object;
         };
         for (const { services, slices } of steps) {
-          const given = lists({
+          const given = objectsOf({
             Service: Object.entries(services)
               .map(([name, namespace]) =>
                 once(`${namespace} ${name}`, () =>
@@ -94,9 +94,9 @@ describe('one pass after another', () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `s${i}`);
     const services = names.map((name) => service(name));
     const slices = names.map((name, i) => slice(`${name}-1`, name, `10.0.${i >> 8}.${i & 255}`));
-    take(lists({ Service: services, EndpointSlice: slices }));
+    take(objectsOf({ Service: services, EndpointSlice: slices }));
     const times = Array.from({ length: 5 }, (_, i) => {
-      const given = lists({
+      const given = objectsOf({
         Service: services.with(i, service(`s${i}`)),
         EndpointSlice: slices.with(i, slice(`s${i}-1`, `s${i}`, '10.9.9.9')),
       });
@@ -113,7 +113,7 @@ describe('namespaces', () => {
   test('labels of those that are described, the implied one of all others where a Service lives', () => {
     const namespace = object('Namespace', 'shop', { metadata: { labels: { team: 'x' } } }, '');
     const { namespaces } = inventoryTaker()(
-      lists({ Service: [service('a'), object('Service', 'b', {}, 'lab')], Namespace: [namespace] }),
+      objectsOf({ Service: [service('a'), object('Service', 'b', {}, 'lab')], Namespace: [namespace] }),
     );
     expect(Object.fromEntries(namespaces)).toEqual({
       shop: { team: 'x', 'kubernetes.io/metadata.name': 'shop' },
@@ -129,7 +129,7 @@ describe('nodes', () => {
   });
   const drainingOf = (...nodes: ClusterObject[]) =>
     Object.fromEntries(
-      [...inventoryTaker('me')(lists({ Node: nodes })).nodes].map(([name, node]) => [name, node.draining]),
+      [...inventoryTaker('me')(objectsOf({ Node: nodes })).nodes].map(([name, node]) => [name, node.draining]),
     );
 
   test('without any Node there is the sole one, and it can be drained as if there were one', () => {
@@ -150,7 +150,7 @@ describe('nodes', () => {
 describe('problems', () => {
   test('of all kinds, each at its object, and none takes down another', () => {
     const { problems, services } = inventoryTaker()(
-      lists({
+      objectsOf({
         Service: [service('good'), service('bad', { ports: 5 })],
         EndpointSlice: [object('EndpointSlice', 'bad', { endpoints: 5 })],
         Node: [object('Node', 'bad', { status: 5 }, '')],
@@ -219,7 +219,7 @@ describe('problems', () => {
         fc.dictionary(fc.constantFrom('metadata', 'spec', 'status', 'endpoints'), hostile),
         (kind, body) => {
           const given: ClusterObject[] = [object(kind, 'x', body)];
-          expect(inventoryTaker()(lists({ [kind]: given })).problems.length).toBeLessThanOrEqual(20);
+          expect(inventoryTaker()(objectsOf({ [kind]: given })).problems.length).toBeLessThanOrEqual(20);
         },
       ),
       { numRuns: 1000 },

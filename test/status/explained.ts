@@ -4,7 +4,7 @@ import type { ClusterObject, ObjectKind, ObjectLists } from '../../src/cluster/p
 import { type EffectiveConfig, mergeEffective } from '../../src/config/effective.ts';
 import { judgeConfig } from '../../src/config/judge.ts';
 import { serviceKey } from '../../src/inventory/service-request.ts';
-import { inventoryTaker } from '../../src/inventory/take.ts';
+import { inventoryIn } from '../../src/inventory/take.ts';
 import type { Answer } from '../../src/status/cluster-status.ts';
 import { type Explanation, explain } from '../../src/status/explain.ts';
 import type { SpeakerView } from '../../src/status/report.ts';
@@ -82,7 +82,7 @@ export function explained({
   const usual: readonly Manifest[] = [web(), slice(...NODES), ...NODES.map((name) => nodeCalled(name))];
   const manifests = [...usual.filter((one) => !objects.some((other) => same(one, other))), ...objects];
   const lists = listsOf(manifests);
-  const inventory = inventoryTaker('node-a')(lists);
+  const inventory = inventoryIn(lists, 'node-a');
   const effective: EffectiveConfig = mergeEffective(
     undefined,
     judgeConfig({ file: 'clarion.yaml', text: config }),

@@ -8,11 +8,14 @@ import {
   type ClusterWriter,
   OBJECT_KINDS,
   type ObjectKind,
+  type Objects,
+  type PassKind,
   type ReportBoard,
   type ServiceStatus,
   type SpeakerReport,
   type WriteOutcome,
 } from '../../src/cluster/ports.ts';
+import { SortedLists } from '../../src/cluster/sorted-objects.ts';
 
 interface Manifest {
   readonly kind: string;
@@ -32,7 +35,7 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   readonly #statuses = new Map<string, ServiceStatus>();
   readonly #reports = new Map<string, SpeakerReport>();
   readonly #listeners = new Set<() => void>();
-  #lists = new Map<ObjectKind, readonly ClusterObject[]>();
+  readonly #kinds = new SortedLists();
   #reportList: readonly SpeakerReport[] = [];
   #effective: string | undefined;
 
@@ -63,7 +66,11 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   }
 
   list(kind: ObjectKind): readonly ClusterObject[] {
-    return this.#lists.get(kind) ?? [];
+    return this.#kinds.list(kind);
+  }
+
+  objects(kind: PassKind): Objects {
+    return this.#kinds.objects(kind);
   }
 
   effectiveConfig(): string | undefined {
@@ -134,15 +141,21 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
   }
 
   #changed(): void {
-    const before = new Map([...this.#lists.values()].flat().map((object) => [keyOf(object), object]));
-    const objects = [...this.#objects.values()].map((object) => this.#withStatus(object, before));
-    objects.sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
-    this.#lists = new Map(OBJECT_KINDS.map((kind) => [kind, objects.filter((object) => object.kind === kind)]));
+    for (const kind of OBJECT_KINDS) {
+      const before = new Map(this.#kinds.list(kind).map((object) => [keyOf(object), object]));
+      const now = [...this.#objects.values()].filter((object) => object.kind === kind);
+      for (const object of now) {
+        const { namespace, name } = object;
+        this.#kinds.put(kind, namespace, name, this.#withStatus(object, before.get(keyOf(object))));
+        before.delete(keyOf(object));
+      }
+      for (const { namespace, name } of before.values()) this.#kinds.put(kind, namespace, name, undefined);
+    }
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
   /** The same object as before where nothing changed: identity is how the passes know. */
-  #withStatus(object: ClusterObject, before: ReadonlyMap<string, ClusterObject>): ClusterObject {
+  #withStatus(object: ClusterObject, known: ClusterObject | undefined): ClusterObject {
     const status = object.kind === 'Service' ? this.#statuses.get(`${object.namespace}/${object.name}`) : undefined;
     if (status === undefined) return object;
     const metadata = object.body['metadata'] as Manifest['metadata'];
@@ -159,12 +172,11 @@ export class MemoryCluster implements ClusterReader, ClusterWriter, ReportBoard 
         })),
       },
     };
-    const known = before.get(keyOf(object));
     return known !== undefined && isDeepStrictEqual(known.body, body) ? known : { ...object, body };
   }
 }
 
-const keyOf = ({ kind, namespace, name }: ClusterObject): string => `${kind} ${namespace}/${name}`;
+const keyOf = ({ namespace, name }: ClusterObject): string => `${namespace}/${name}`;
 
 const isLoadBalancer = ({ body }: ClusterObject): boolean =>
   (body['spec'] as { readonly type?: unknown } | undefined)?.type === 'LoadBalancer';

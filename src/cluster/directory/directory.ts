@@ -9,6 +9,8 @@ import type {
   ClusterObject,
   LeaseRecord,
   ObjectKind,
+  Objects,
+  PassKind,
   RunningCluster,
   ServiceStatus,
   SpeakerReport,
@@ -147,6 +149,10 @@ export class DirectoryCluster implements RunningCluster {
 
   list(kind: ObjectKind): readonly ClusterObject[] {
     return this.#lists.list(kind);
+  }
+
+  objects(kind: PassKind): Objects {
+    return this.#lists.objects(kind);
   }
 
   effectiveConfig(): string | undefined {
@@ -302,13 +308,14 @@ export class DirectoryCluster implements RunningCluster {
         if (kind === 'Service') this.#store.forget(namespace, name);
         this.#store.forgetAnnotations(key);
       }
-      this.#lists.put(kind, key, this.#merged(key));
+      this.#lists.put(kind, namespace, name, this.#merged(key));
     }
     this.#tellSoon();
   }
 
   #ourPartChanged(key: ObjectKey): void {
-    this.#lists.put(key.slice(0, key.indexOf('/')) as ObjectKind, key, this.#merged(key));
+    const [kind, namespace, name] = key.split('/') as [ObjectKind, string, string];
+    this.#lists.put(kind, namespace, name, this.#merged(key));
     this.#tellSoon();
   }
 
@@ -342,7 +349,7 @@ export class DirectoryCluster implements RunningCluster {
       if (this.#manifests.winner(key) !== undefined) continue;
       if (kind === 'Node' && this.#definedNodes().length === 0) continue;
       this.#store.forgetAnnotations(key);
-      this.#lists.put(kind, key, this.#merged(key));
+      this.#lists.put(kind, namespace, name, this.#merged(key));
     }
   }
 

@@ -27,7 +27,8 @@ export function readDirectory(directory: string): {
     if (text.is === 'unreadable') return [fileProblem(path, text.code, text.message)];
     const manifest = parseManifest(path, text.text);
     claims.replace(name, manifest.objects, []);
-    for (const object of manifest.objects) lists.put(object.kind, keyOf(object), claims.winner(keyOf(object)));
+    for (const object of manifest.objects)
+      lists.put(object.kind, object.namespace, object.name, claims.winner(keyOf(object)));
     return manifest.problems;
   });
   return { lists: lists.all(), problems: [...problems, ...ofFiles, ...claims.problems()] };

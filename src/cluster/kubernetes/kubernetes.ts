@@ -7,6 +7,8 @@ import type {
   ClusterObject,
   LeaseRecord,
   ObjectKind,
+  Objects,
+  PassKind,
   RunningCluster,
   ServiceStatus,
   SpeakerReport,
@@ -55,14 +57,13 @@ export interface KubernetesOptions {
   readonly logger: Logger;
 }
 
-type ListedKind = 'Service' | 'EndpointSlice' | 'Node' | 'Namespace';
-const PATHS: Readonly<Record<ListedKind, string>> = {
+const PATHS: Readonly<Record<PassKind, string>> = {
   Service: '/api/v1/services',
   EndpointSlice: '/apis/discovery.k8s.io/v1/endpointslices',
   Node: '/api/v1/nodes',
   Namespace: '/api/v1/namespaces',
 };
-const isListed = (kind: ObjectKind): kind is ListedKind => Object.hasOwn(PATHS, kind);
+const isListed = (kind: ObjectKind): kind is PassKind => Object.hasOwn(PATHS, kind);
 /** The second is MetalLB's; in our namespace it is ours to read. */
 const CONFIG_NAMES = ['clarion', 'config'];
 
@@ -85,7 +86,7 @@ export class KubernetesCluster implements RunningCluster {
   readonly #options: KubernetesOptions;
   readonly #client: ApiClient;
   readonly #followed: Followed;
-  readonly #stores: Readonly<Record<ListedKind, ObjectStore<ClusterObject>>>;
+  readonly #stores: Readonly<Record<PassKind, ObjectStore<ClusterObject>>>;
   readonly #configMaps: readonly ObjectStore<ClusterObject>[];
   readonly #effectiveConfigMap: EffectiveConfigMap;
   readonly #secrets: Secrets;
@@ -107,7 +108,7 @@ export class KubernetesCluster implements RunningCluster {
     const { server } = access;
     this.#followed = new Followed({ client, server, clock, random, logger, changed: () => this.#tell() });
     const storeOf = (kind: ObjectKind): ObjectStore<ClusterObject> => new ObjectStore((raw) => slim(kind, raw));
-    const listed = (kind: ListedKind): ObjectStore<ClusterObject> => {
+    const listed = (kind: PassKind): ObjectStore<ClusterObject> => {
       const path = PATHS[kind];
       const store = storeOf(kind);
       const reflector = this.#followed.add({ name: path.slice(path.lastIndexOf('/') + 1), path }, store);
@@ -152,6 +153,10 @@ export class KubernetesCluster implements RunningCluster {
   /** Resolves once there is something to see; never while the API server cannot be read. */
   synced(): Promise<void> {
     return this.#followed.synced();
+  }
+
+  objects(kind: PassKind): Objects {
+    return this.#stores[kind].all;
   }
 
   list(kind: ObjectKind): readonly ClusterObject[] {

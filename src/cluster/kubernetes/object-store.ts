@@ -18,8 +18,9 @@ export class ObjectStore<T extends Named> {
     this.#slim = slim;
   }
 
-  get size(): number {
-    return this.#objects.size;
+  /** By `namespace/name`: the same map always, changed in place. */
+  get all(): ReadonlyMap<string, T> {
+    return this.#objects.all;
   }
 
   list(): readonly T[] {
@@ -27,7 +28,7 @@ export class ObjectStore<T extends Named> {
   }
 
   get(namespace: string, name: string): T | undefined {
-    return this.#objects.get(keyOf(namespace, name));
+    return this.#objects.all.get(keyOf(namespace, name));
   }
 
   /** Returns whether anything changed; so do the other ones. */
@@ -66,7 +67,7 @@ export class ObjectStore<T extends Named> {
   #read(raw: Fields): ReadObject<T> | undefined {
     const { namespace, name, uid, resourceVersion } = fieldsOf(raw['metadata']);
     const key = keyOf(namespace, name);
-    const before = this.#objects.get(key);
+    const before = this.#objects.all.get(key);
     // With its uid: one that was made again after a restored backup may have the version of the one before.
     const version = [resourceVersion, uid].join(' ');
     if (before !== undefined && this.#versions.get(key) === version) return { key, version, object: before };
@@ -77,7 +78,7 @@ export class ObjectStore<T extends Named> {
 
   #keep({ key, version, object }: ReadObject<T>): boolean {
     this.#versions.set(key, version);
-    if (this.#objects.get(key) === object) return false;
+    if (this.#objects.all.get(key) === object) return false;
     this.#objects.put(key, object);
     return true;
   }

@@ -110,7 +110,7 @@ export class Reflector {
     const now = this.#options.clock.now();
     return {
       resource: this.#options.resource.name,
-      objects: this.#options.store.size,
+      objects: this.#options.store.all.size,
       synced: this.#synced,
       current: this.#isCurrent,
       sinceLastWord: this.#lastWord === undefined ? undefined : ms(now - this.#lastWord),
@@ -142,7 +142,7 @@ export class Reflector {
         this.#synced = true;
         this.#heard();
         store.complete();
-        logger.debug('list read', { resource: resource.name, objects: store.size });
+        logger.debug('list read', { resource: resource.name, objects: store.all.size });
         for (const resolve of this.#asked.splice(0)) resolve();
         onChange();
         return;

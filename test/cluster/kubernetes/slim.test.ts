@@ -4,7 +4,7 @@ import { slim } from '../../../src/cluster/kubernetes/slim.ts';
 import type { ClusterObject, ObjectKind } from '../../../src/cluster/ports.ts';
 import { statusDifference, versionOf } from '../../../src/cluster/status-difference.ts';
 import { judgeConfig } from '../../../src/config/judge.ts';
-import { inventoryTaker } from '../../../src/inventory/take.ts';
+import { inventoryIn } from '../../../src/inventory/take.ts';
 
 /** What is left out is what nobody reads: everything that reads an object finds the same in the whole and in the slim one. */
 type Body = Readonly<Record<string, unknown>>;
@@ -18,7 +18,7 @@ function slimmed(kind: ObjectKind, body: Body): ClusterObject {
   return object;
 }
 const inventoryOf = (kind: ObjectKind, object: ClusterObject) =>
-  inventoryTaker()({
+  inventoryIn({
     ...{ Service: [], EndpointSlice: [], Node: [], Namespace: [], Secret: [], ConfigMap: [] },
     [kind]: [object],
   });
