@@ -10,7 +10,7 @@ import type { RunningCluster } from '../cluster/ports.ts';
 import { Controller } from '../controller/controller.ts';
 import { type InventoryTaker, inventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
-import { giveBackMemory } from '../network/give-back-memory.ts';
+import { collectEarly, giveBackMemory } from '../network/give-back-memory.ts';
 import { linuxNetwork } from '../network/linux.ts';
 import { linuxNeighbours } from '../network/neighbour-monitor.ts';
 import type { NetworkError } from '../network/ports.ts';
@@ -76,6 +76,7 @@ export function addDaemonOptions(command: Command, roles: Roles): Command {
 }
 
 export async function runDaemon(roles: Roles, options: DaemonOptions): Promise<void> {
+  collectEarly();
   const { node, logLevel, statusPort } = options;
   const logger = createLogger(logLevel, { node });
   const place = await openPlace(roles, options, logger);
