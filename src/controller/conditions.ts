@@ -39,13 +39,14 @@ export function newsOf(
 ): AddressNews | undefined {
   let best: AddressWord | undefined;
   for (const { addresses } of reports)
-    for (const said of addresses.get(address) ?? [])
-      if (best === undefined || RANK[said.state] < RANK[best.state]) best = said;
+    for (const said of addresses.get(address) ?? []) if (best === undefined || rankOf(said) < rankOf(best)) best = said;
   return best && newsIn(best, before);
 }
 
-/** The lower, the better. */
+/** The lower, the better. What one node lacks (an interface, a session) says nothing of what another one is about to do. */
 const RANK: Readonly<Record<AddressWord['state'], number>> = { announced: 0, refused: 1, probing: 2, prepared: 3 };
+const rankOf = ({ state, reason }: AddressWord): number =>
+  state === 'refused' && reason !== 'address-conflict' ? 4 : RANK[state];
 
 /** Where there is nothing to explain, as for nearly every address, it is the same object for all of them. */
 const plain = (state: AddressWord['state']): AddressNews => ({ state, reason: undefined, message: undefined });

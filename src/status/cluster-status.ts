@@ -186,11 +186,13 @@ function joinAddress(words: readonly Word[]): ClusterAddress {
   return others.size === 0 ? best : { ...best, alsoHeldBy: [...others].sort() };
 }
 
-/** The word of a holder about itself before hearsay; then who prepares to be one; last who knows of nobody. */
-function worth({ by, status: { holder, state } }: Word): number {
-  if (holder !== undefined) return holder === by ? 4 : 3;
+/** The word of a holder about itself before hearsay; then who prepares to be one; who lacks an interface; last who knows of nobody. */
+function worth({ by, status: { holder, state, reason } }: Word): number {
+  if (holder !== undefined) return holder === by ? 5 : 4;
+  if (state === 'nobody') return 0;
+  if (reason === 'no-interface') return 1;
   // By BGP it is announced where any node does.
-  return state === 'nobody' ? 0 : state === 'announced' ? 2 : 1;
+  return state === 'announced' ? 3 : 2;
 }
 
 function joinMembers(reports: readonly StatusReport[]): ClusterMember[] {

@@ -14,7 +14,11 @@ const decision = {
   reason: undefined,
   message: undefined,
 };
-const report = (node: string, state: AddressWord['state'], reason?: 'address-conflict'): SpeakerReport => ({
+const report = (
+  node: string,
+  state: AddressWord['state'],
+  reason?: 'address-conflict' | 'no-interface',
+): SpeakerReport => ({
   node,
   at: '2026-01-01T00:00:00Z',
   addresses: new Map([[formatIpAddress(address), [{ state, reason, message: reason && 'somebody answers' }]]]),
@@ -83,6 +87,16 @@ describe('Announced', () => {
     expect(told([], verdict(undefined, { kind: 'may-not', reason: 'node-excluded' }))).toMatchObject({
       reason: 'NodeExcluded',
     });
+  });
+  test('is not what one node lacks while another one may take it', () => {
+    const without = report('a', 'refused', 'no-interface');
+    expect(told([without], verdict(undefined, may))).toMatchObject({ status: 'False', reason: 'NoInterface' });
+    expect(told([without, report('b', 'probing')], verdict(undefined, may))).toMatchObject({ reason: 'Pending' });
+    expect(told([without, report('b', 'prepared')], verdict('no-endpoints', may))).toMatchObject({
+      reason: 'NoEndpoints',
+    });
+    const rival = report('b', 'refused', 'address-conflict');
+    expect(told([without, rival], verdict(undefined, may))).toMatchObject({ reason: 'AddressConflict' });
   });
   test('is True, and names the rival, while an address is defended', () => {
     expect(told([report('a', 'announced', 'address-conflict')], verdict(undefined, may))).toMatchObject({

@@ -31,6 +31,17 @@ describe('an address', () => {
     expect(addresses).toMatchObject([{ state: 'prepared' }]);
   });
 
+  test('who lacks an interface for it is asked after those that may take it', () => {
+    const unable = { ...held('192.0.2.1', undefined), layer2: { kind: 'no-interface' } as const };
+    const prepared = { ...held('192.0.2.1', undefined), layer2: { kind: 'prepared' } as const };
+    expect(clusterStatus([one('node-a', unable), one('node-b', prepared)]).addresses).toMatchObject([
+      { state: 'prepared' },
+    ]);
+    expect(clusterStatus([one('node-b', held('192.0.2.1', undefined)), one('node-a', unable)]).addresses).toMatchObject(
+      [{ state: 'refused', reason: 'no-interface' }],
+    );
+  });
+
   test('hearsay is better than nothing', () => {
     const { addresses } = clusterStatus([
       one('node-b', held('192.0.2.1', undefined)),
