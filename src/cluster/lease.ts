@@ -34,6 +34,9 @@ export interface LeaseState {
   readonly renewedAt: Milliseconds;
 }
 
+/** Whose holder is the active controller. */
+export const CONTROLLER_LEASE = 'clarion-controller';
+
 export const INITIAL_LEASE: LeaseState = { role: 'standby', observed: undefined, renewedAt: ms(0) };
 
 export type LeaseEvent =

@@ -5,6 +5,7 @@ import type { Decoded } from '../base/decoded.ts';
 import { ExitCode, environmentError, messageOf } from '../base/errors.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../base/logger.ts';
 import { systemRandom } from '../base/random.ts';
+import { CONTROLLER_LEASE } from '../cluster/lease.ts';
 import { type RunningLease, runLease } from '../cluster/lease-driver.ts';
 import type { RunningCluster } from '../cluster/ports.ts';
 import { Controller } from '../controller/controller.ts';
@@ -240,7 +241,7 @@ function startController(
   }
   const running = runLease({
     store: cluster,
-    name: 'clarion-controller',
+    name: CONTROLLER_LEASE,
     identity: `${node}/${process.pid}`,
     clock: systemClock,
     random: systemRandom,

@@ -24,6 +24,8 @@ export interface FollowedDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Nothing is read before that; undefined: at once. */
+  readonly after?: Promise<void> | undefined;
   /** Once for all that happened in a turn, and not before everything was read. */
   readonly changed: () => void;
 }
@@ -34,6 +36,7 @@ export class Followed {
   readonly #waiting: (() => void)[] = [];
   #turn: Timer | undefined;
   #synced = false;
+  #stopped = false;
   #trouble: string | undefined;
   #since: Milliseconds | undefined;
 
@@ -42,11 +45,12 @@ export class Followed {
   }
 
   add<T extends Named>(resource: WatchedResource, store: ObjectStore<T>): Reflector {
-    const { client, clock, random, logger } = this.#deps;
+    const { client, clock, random, logger, after } = this.#deps;
     const onChange = (): void => this.changed();
     const reflector = new Reflector({ client, clock, random, logger, resource, store, onChange });
     this.#reflectors.push(reflector);
-    reflector.start();
+    if (after === undefined) reflector.start();
+    else void after.then(() => this.#stopped || reflector.start());
     return reflector;
   }
 
@@ -80,6 +84,7 @@ export class Followed {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#turn?.stop();
     for (const reflector of this.#reflectors) reflector.stop();
   }

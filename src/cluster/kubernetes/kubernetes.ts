@@ -2,6 +2,7 @@ import { type Clock, type Milliseconds, ms } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Problem } from '../../base/problem.ts';
 import type { Random } from '../../base/random.ts';
+import { CONTROLLER_LEASE } from '../lease.ts';
 import type {
   ClusterEvent,
   ClusterObject,
@@ -67,6 +68,8 @@ const isListed = (kind: ObjectKind): kind is PassKind => Object.hasOwn(PATHS, ki
 /** The second is MetalLB's; in our namespace it is ours to read. */
 const CONFIG_NAMES = ['clarion', 'config'];
 
+/** What is read does not wait longer than this to know whether a controller is active. */
+const PATIENCE = ms(500);
 /** By then the statuses of the same change are written, however busy the server is. */
 const EVENTS_AFTER = ms(100);
 
@@ -96,6 +99,9 @@ export class KubernetesCluster implements RunningCluster {
   readonly #decisive: Reflector[] = [];
   readonly #podsReflector: Reflector | undefined;
   readonly #listeners = new Set<() => void>();
+  /** No controller was active when this process began to read. */
+  #free: { readonly version: string | undefined } | undefined;
+  #nobodySince = false;
   #pull: ReportPull | undefined;
   #listed: { readonly parts: readonly (readonly ClusterObject[])[]; readonly all: readonly ClusterObject[] };
   #effective: string | undefined;
@@ -106,7 +112,9 @@ export class KubernetesCluster implements RunningCluster {
     const client = openApiClient({ access, clock, userAgent: `clarion-${role}/${version}` });
     this.#client = client;
     const { server } = access;
-    this.#followed = new Followed({ client, server, clock, random, logger, changed: () => this.#tell() });
+    this.#leases = new Leases(client, namespace);
+    const after = role === 'controller' ? this.#lookForOthers() : undefined;
+    this.#followed = new Followed({ client, server, clock, random, logger, after, changed: () => this.#tell() });
     const storeOf = (kind: ObjectKind): ObjectStore<ClusterObject> => new ObjectStore((raw) => slim(kind, raw));
     const listed = (kind: PassKind): ObjectStore<ClusterObject> => {
       const path = PATHS[kind];
@@ -145,7 +153,6 @@ export class KubernetesCluster implements RunningCluster {
         ? this.#stores[kind].get(ns, name)
         : this.list(kind).find((object) => object.name === name && object.namespace === ns);
     this.#events = new Events({ client, clock, random, logger, instance, patience: EVENTS_AFTER, find });
-    this.#leases = new Leases(client, namespace);
     this.feed = new ReportFeed(clock);
     this.membershipKey = membershipSecret(client, namespace);
   }
@@ -211,8 +218,14 @@ export class KubernetesCluster implements RunningCluster {
   read(name: string): Promise<{ readonly record: LeaseRecord; readonly version: string } | undefined> {
     return this.#leases.read(name);
   }
-  write(name: string, record: LeaseRecord, version: string | undefined): Promise<'written' | 'conflict'> {
-    return this.#leases.write(name, record, version);
+  async write(name: string, record: LeaseRecord, version: string | undefined): Promise<'written' | 'conflict'> {
+    const outcome = await this.#leases.write(name, record, version);
+    // Only the first one can tell: after it somebody held it, if not for long.
+    if (outcome === 'written') {
+      this.#nobodySince = this.#free !== undefined && this.#free.version === version;
+      this.#free = undefined;
+    }
+    return outcome;
   }
 
   publish(report: SpeakerReport): Promise<WriteOutcome> {
@@ -226,13 +239,36 @@ export class KubernetesCluster implements RunningCluster {
   }
 
   /**
-   * What another controller wrote until now is then shown here: Services and configuration are listed anew, as etcd has them.
-   * The reports of the speakers are followed from then on.
+   * What another controller wrote until now is then shown here: Services and configuration are listed anew, as etcd has them,
+   * unless nobody can have written since they were listed. The reports of the speakers are followed from then on.
    */
   async caughtUp(): Promise<void> {
     this.#followReports();
-    await Promise.all(this.#decisive.map((reflector) => reflector.readAgain()));
+    if (!this.#nobodySince) await Promise.all(this.#decisive.map((reflector) => reflector.readAgain()));
+    this.#nobodySince = false;
     await this.synced();
+  }
+
+  /**
+   * A Lease that nobody has, taken on the version that was read here, had no holder in between. So what is listed after this
+   * is all that any controller ever wrote, and one that is started anew need not list ten thousand Services twice.
+   */
+  async #lookForOthers(): Promise<void> {
+    let late = false;
+    const look = async (): Promise<void> => {
+      const found = await this.#leases.read(CONTROLLER_LEASE);
+      if (!late && (found === undefined || found.record.holder === '')) this.#free = { version: found?.version };
+    };
+    await new Promise<void>((resolve) => {
+      const patience = this.#options.clock.startTimer('look for others', PATIENCE, resolve);
+      void look()
+        .catch(() => {})
+        .then(() => {
+          patience.stop();
+          resolve();
+        });
+    });
+    late = true;
   }
 
   viewAge(): Milliseconds {

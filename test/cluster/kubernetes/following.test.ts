@@ -2,7 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ms, seconds, systemClock } from '../../../src/base/clock.ts';
 import type { LogFields, Logger } from '../../../src/base/logger.ts';
 import type { ApiState } from '../../../src/cluster/kubernetes/followed.ts';
+import { openApiClient } from '../../../src/cluster/kubernetes/http-client.ts';
 import { KubernetesCluster } from '../../../src/cluster/kubernetes/kubernetes.ts';
+import { Leases } from '../../../src/cluster/kubernetes/leases.ts';
+import { CONTROLLER_LEASE } from '../../../src/cluster/lease.ts';
+import type { LeaseRecord } from '../../../src/cluster/ports.ts';
 import {
   accessTo,
   type Body,
@@ -424,6 +428,69 @@ describe('caught up', () => {
     expect(names(cluster)).toBe('a');
     await cluster.caughtUp();
     expect(names(cluster)).toBe('a b');
+  });
+
+  const record = (holder: string): LeaseRecord => ({
+    holder,
+    durationSeconds: 15,
+    acquired: '2026-01-01T00:00:00.000000Z',
+    renewed: '2026-01-01T00:00:00.000000Z',
+    transitions: 0,
+  });
+  const lists = (): number => server.count('GET', 'services', 'list');
+  /** Before this controller begins to read, `holder` has the Lease (undefined: there is none). */
+  const leaseOf = async (holder: string | undefined): Promise<void> => {
+    const client = openApiClient({ access: server.access, clock: systemClock, userAgent: 'test' });
+    if (holder !== undefined)
+      await new Leases(client, 'clarion-system').write(CONTROLLER_LEASE, record(holder), undefined);
+    client.close();
+  };
+  const take = async (cluster: KubernetesCluster): Promise<void> => {
+    const found = await cluster.read(CONTROLLER_LEASE);
+    expect(await cluster.write(CONTROLLER_LEASE, record('me'), found?.version)).toBe('written');
+    await cluster.caughtUp();
+  };
+
+  test.each([
+    ['given back', ''],
+    ['not there', undefined],
+  ])(
+    'nothing is listed again where the Lease was %s before the first list and nobody had it since',
+    async (_what, holder) => {
+      await leaseOf(holder);
+      const cluster = await follow('controller');
+      await take(cluster);
+      expect(lists()).toBe(1);
+      // One that lost it and has it again does not know who had it in between.
+      await take(cluster);
+      expect(lists()).toBe(2);
+    },
+  );
+
+  test('all is listed again where somebody had the Lease at the first list, or has had it since', async () => {
+    await leaseOf('other');
+    const first = await follow('controller');
+    const held = await first.read(CONTROLLER_LEASE);
+    await first.write(CONTROLLER_LEASE, record(''), held?.version);
+    const second = await follow('controller');
+    const free = await first.read(CONTROLLER_LEASE);
+    await first.write(CONTROLLER_LEASE, record('first'), free?.version);
+    const before = lists();
+    await first.caughtUp();
+    expect(lists()).toBe(before + 1);
+    await take(second);
+    expect(lists()).toBe(before + 2);
+  });
+
+  test('all is listed again where the Lease could not be read in time', async () => {
+    server.fault = (request) => (request.resource === 'leases' ? 'hang' : 'pass');
+    const cluster = new KubernetesCluster(options('controller'));
+    clusters.push(cluster);
+    await pass(500);
+    server.fault = () => 'pass';
+    await eventually('it is there all the same', () => watchOf() !== undefined);
+    await take(cluster);
+    expect(lists()).toBe(2);
   });
 
   test('not while the API server is away', async () => {
