@@ -25,7 +25,7 @@ export function fit(element: Element, around: Around, tell: Tell): Element | und
   if (section === 'peers') return { ...element, value: peer(value, say) };
   if (section !== 'l2Advertisements' && section !== 'bgpAdvertisements') return element;
   const known = { ipAddressPools: around.pools, peers: around.peers };
-  const named = withPools(value, around);
+  const named = withPools(withoutPrepend(value, say), around);
   if (named === undefined) {
     tell(
       'no-equivalent',
@@ -60,6 +60,19 @@ export function fit(element: Element, around: Around, tell: Tell): Element | und
     fitted = plainObject(Object.entries({ ...fitted, [field]: there }));
   }
   return { ...element, value: fitted };
+}
+
+/** MetalLB 0.16, with frr-k8s; 0 is not given. */
+function withoutPrepend(value: Fields, say: (kind: 'no-equivalent', field: string, message: string) => void): Fields {
+  const { asPathPrepend, ...others } = value;
+  if (asPathPrepend === undefined) return value;
+  if (asPathPrepend !== 0)
+    say(
+      'no-equivalent',
+      'asPathPrepend',
+      'left out: the AS is named once. A router can prefer other paths by a community, and prepend by its own policy',
+    );
+  return plainObject(Object.entries(others));
 }
 
 /** Undefined: there is no pool that it could be about. */

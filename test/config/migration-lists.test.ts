@@ -218,6 +218,8 @@ const REJECTED: readonly (readonly [string, string, string])[] = [
   ['weight 101', all(pool(), l2('preferredNodeSelectors: [{weight: 101, preference: {}}]')), 'out-of-range'],
   ['preference missing', all(pool(), l2('preferredNodeSelectors: [{weight: 1}]')), 'missing-field'],
   ['interfaces of a BGPAdvertisement', all(pool(), bgp('interfaces: [eth0]')), 'unknown-key'],
+  ['more prepended than its CRD lets', all(pool(), bgp('asPathPrepend: 11')), 'out-of-range'],
+  ['words for a number', all(pool(), bgp('asPathPrepend: three')), 'wrong-type'],
   ['aggregation 33', all(pool(), bgp('aggregationLength: 33')), 'out-of-range'],
   ['aggregation 0', all(pool(), bgp('aggregationLength: 0')), 'out-of-range'],
   [

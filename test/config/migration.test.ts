@@ -121,6 +121,14 @@ membership: {port: 7947}
     ]);
   });
 
+  it('asPathPrepend of 0.16 is left out and told, and the advertisement stays', () => {
+    const migration = migrated(all(pool(), bgp('asPathPrepend: 3'), bgp('asPathPrepend: 0, aggregationLength: 24', 'c')));
+    expect(judged(migration).config.bgpAdvertisements.map(({ name }) => name)).toEqual(['b', 'c']);
+    expect(
+      migration.notes.filter(({ kind }) => kind === 'no-equivalent').map(({ object, field }) => [object, field]),
+    ).toEqual([['BGPAdvertisement metallb-system/b', 'asPathPrepend']]);
+  });
+
   it('v1beta1 cannot tell a hold time of 0s from none', () => {
     expect(configOf(peer('holdTime: 0s', 'tor', 'v1beta1')).peers[0]!.holdTime).toBe(90_000);
     expect(configOf(peer('holdTime: 0s, keepaliveTime: 0s')).peers[0]!.holdTime).toBe(0);
