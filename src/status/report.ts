@@ -8,7 +8,7 @@ import type { SessionReport } from '../bgp/session-report.ts';
 import type { ClusterNode } from '../inventory/node.ts';
 import type { Layer2AddressReport } from '../layer2/table.ts';
 import type { Instance, MemberStatus, TransportAddress } from '../membership/member.ts';
-import type { ControllerFacts } from './metrics.ts';
+import type { ControllerFacts } from './controller-metrics.ts';
 import { type BfdStatus, bfdStatus, type SessionStatus, sessionStatus } from './sessions.ts';
 
 /**

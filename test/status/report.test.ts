@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AddressVerdict } from '../../src/announcement/verdict.ts';
 import { parseMacAddress } from '../../src/base/mac-address.ts';
-import type { ControllerFacts } from '../../src/status/metrics.ts';
+import type { ControllerFacts } from '../../src/status/controller-metrics.ts';
 import type { AddressStatus, HolderFacts } from '../../src/status/report.ts';
 import { held, ip, member, reportOf, verdict } from './scene.ts';
 
