@@ -1,6 +1,7 @@
 import { type Reason, reasons } from '../base/reason.ts';
 import type { ClusterSession } from '../status/cluster-status.ts';
-import type { ExplainedAddress, ExplainedBgp, ExplainedLayer2, Explanation } from '../status/explain.ts';
+import type { Explanation } from '../status/explain.ts';
+import type { ExplainedAddress, ExplainedBgp, ExplainedLayer2 } from '../status/explained-address.ts';
 import type { NodeStanding } from '../status/node-standing.ts';
 import { formatProblem } from '../terminal/problems.ts';
 import { formatTable, type Style } from '../terminal/table.ts';

@@ -1,6 +1,5 @@
 import { judgeAnnouncements } from '../announcement/judge.ts';
 import type { AddressVerdict } from '../announcement/verdict.ts';
-import { formatIpAddress } from '../base/ip-address.ts';
 import type { Problem } from '../base/problem.ts';
 import { type Reason, reasonOfCondition, reasons } from '../base/reason.ts';
 import type { ClusterObject } from '../cluster/ports.ts';
@@ -8,16 +7,10 @@ import type { EffectiveConfig } from '../config/effective.ts';
 import { isPassedOver } from '../election/rank.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { ServiceKey, ServiceRequest } from '../inventory/service-request.ts';
-import {
-  type Answer,
-  type ClusterAddress,
-  type ClusterSession,
-  type ClusterStatus,
-  clusterStatus,
-} from './cluster-status.ts';
+import { type Answer, type ClusterStatus, clusterStatus } from './cluster-status.ts';
 import { conditionsOf, type DatedCondition } from './dated-condition.ts';
 import { type Advertised, advertisedBy, concerns } from './explain-config.ts';
-import { type NodeStanding, nodeStandings } from './node-standing.ts';
+import { type ExplainedAddress, explainAddress, isAnnounced } from './explained-address.ts';
 
 /**
  * One Service: what it has, who announces it, and if not, why not and what to do. Made of the objects and the configuration in
@@ -46,37 +39,6 @@ export interface Explanation {
   readonly silent: readonly { readonly name: string; readonly error: string }[];
 }
 
-export interface ExplainedAddress {
-  readonly address: string;
-  /** Other Services that have it too. */
-  readonly sharedWith: readonly string[];
-  /** Absent: no advertisement of this protocol selects it. */
-  readonly layer2?: ExplainedLayer2 | undefined;
-  readonly bgp?: ExplainedBgp | undefined;
-  /** What keeps it from being announced at all. */
-  readonly reason?: Reason | undefined;
-  /** Sorted by name. */
-  readonly nodes: readonly NodeStanding[];
-}
-
-export interface ExplainedLayer2
-  extends Pick<ClusterAddress, 'holder' | 'term' | 'since' | 'interfaces' | 'mac' | 'handingOver' | 'alsoHeldBy'> {
-  readonly advertisements: readonly string[];
-  /** `elsewhere`: those that answer name a holder, and it does not answer. */
-  readonly state: ClusterAddress['state'];
-  readonly reason?: Reason | undefined;
-}
-
-export interface ExplainedBgp {
-  readonly advertisements: readonly string[];
-  /** Of all nodes. */
-  readonly peers: readonly string[];
-  /** Nodes that have told a router. */
-  readonly announcedBy: readonly string[];
-  readonly reason?: Reason | undefined;
-  readonly sessions: readonly ClusterSession[];
-}
-
 export interface ExplainedEvent {
   readonly time: string;
   readonly type: string;
@@ -99,7 +61,9 @@ export function explain(input: ExplainInput): Explanation {
   const { service, object, inventory, effective, answers, events } = input;
   const status = clusterStatus(answers);
   const advertised = advertisedBy(effective?.config, service);
-  const addresses = verdictsOf(input).map((verdict) => explainAddress(verdict, service.key, advertised, input, status));
+  const addresses = verdictsOf(input).map((verdict) =>
+    explainAddress(verdict, service.key, advertised, answers, status),
+  );
   const conditions = conditionsOf(object.body);
   const allocation = allocationOf(service, conditions, classOf(answers));
   const partial = {
@@ -136,74 +100,6 @@ function verdictsOf({ service, inventory, effective, answers }: ExplainInput): r
   return verdicts.filter(({ services }) => services.includes(service.key));
 }
 
-function explainAddress(
-  verdict: AddressVerdict,
-  service: ServiceKey,
-  advertised: Advertised,
-  { answers }: ExplainInput,
-  status: ClusterStatus,
-): ExplainedAddress {
-  const address = formatIpAddress(verdict.address);
-  const said = status.addresses.find((one) => one.address === address);
-  const nodes = nodeStandings(verdict, answers, status);
-  const layer2 = nodes.some((one) => one.layer2 !== undefined) ? layer2Of(said, nodes, verdict, advertised) : undefined;
-  const bgp = nodes.some((one) => one.bgp !== undefined) ? bgpOf(nodes, verdict, advertised, status) : undefined;
-  const isAnnounced = layer2?.state === 'announced' || (bgp?.announcedBy.length ?? 0) > 0;
-  return {
-    address,
-    sharedWith: verdict.services.filter((key) => key !== service),
-    layer2,
-    bgp,
-    reason: isAnnounced ? undefined : (verdict.barred ?? layer2?.reason ?? bgp?.reason),
-    nodes,
-  };
-}
-
-function layer2Of(
-  said: ClusterAddress | undefined,
-  nodes: readonly NodeStanding[],
-  { barred }: AddressVerdict,
-  { layer2 }: Advertised,
-): ExplainedLayer2 {
-  const { holder, term, since, interfaces, mac, handingOver, alsoHeldBy } = said ?? {};
-  const told = said?.state ?? 'nobody';
-  // A speaker that tells of BGP alone says announced, too.
-  const state = told === 'announced' && holder === undefined ? 'nobody' : told;
-  const first = state === 'nobody' ? barrierOf(nodes.map((node) => node.layer2)) : undefined;
-  const reason = barred ?? said?.reason ?? first;
-  return { advertisements: layer2, state, reason, holder, term, since, interfaces, mac, handingOver, alsoHeldBy };
-}
-
-function bgpOf(
-  nodes: readonly NodeStanding[],
-  verdict: AddressVerdict,
-  { bgp }: Advertised,
-  status: ClusterStatus,
-): ExplainedBgp {
-  const announcedBy = nodes.filter((node) => node.bgp?.state === 'announces').map(({ node }) => node);
-  const first = barrierOf(nodes.map((node) => node.bgp));
-  const routes = verdict.nodes.flatMap(({ node, bgp: may }) =>
-    (may.kind === 'may' ? may.routes : may.kind === 'may-not' ? (may.retiring ?? []) : []).map((route) => ({
-      node,
-      route,
-    })),
-  );
-  const isToTell = new Set(routes.flatMap(({ node, route }) => route.peers.map((peer) => `${node}/${peer}`)));
-  return {
-    advertisements: bgp,
-    peers: [...new Set(routes.flatMap(({ route }) => route.peers))].sort(),
-    announcedBy,
-    reason: announcedBy.length > 0 ? undefined : first,
-    sessions: status.sessions.filter(({ node, peer }) => isToTell.has(`${node}/${peer}`)),
-  };
-}
-
-/** Why no node does it: the first one's reason; undefined where a node may and only has not done it yet. */
-function barrierOf(standings: readonly (NodeStanding['layer2'] | NodeStanding['bgp'])[]): Reason | undefined {
-  if (standings.some((one) => one?.state === 'may')) return undefined;
-  return standings.map((one) => one?.reason).find((reason) => reason !== undefined);
-}
-
 function allocationOf(
   service: ServiceRequest,
   conditions: readonly DatedCondition[],
@@ -235,9 +131,6 @@ function outcomeOf(
   const silent = addresses.filter((one) => !isAnnounced(one)).length;
   return silent === 0 ? 'announced' : silent < addresses.length ? 'partly-announced' : 'not-announced';
 }
-
-const isAnnounced = ({ layer2, bgp }: ExplainedAddress): boolean =>
-  layer2?.state === 'announced' || (bgp?.announcedBy.length ?? 0) > 0;
 
 function endpointCounts({ endpoints }: Inventory, service: ServiceKey): Explanation['endpoints'] {
   const all = endpoints.get(service) ?? [];
