@@ -8,34 +8,16 @@ import {
   rotateToken,
   serviceAccountFolder,
 } from '../../src/lab/kubernetes/service-account.ts';
-import { kubernetes, kubernetesSkipNote, type TestControlPlane, testControlPlane } from '../support/kubernetes.ts';
+import {
+  kubernetes,
+  kubernetesSkipNote,
+  readerObjects,
+  type TestControlPlane,
+  testControlPlane,
+} from '../support/kubernetes.ts';
 
 const SPEAKER = { namespace: 'clarion-system', name: 'speaker' };
-const OBJECTS = `
-apiVersion: v1
-kind: Namespace
-metadata: {name: clarion-system}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: speaker, namespace: clarion-system}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: life, namespace: clarion-system}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: reader}
-rules:
-- {apiGroups: [""], resources: [services], verbs: [list]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: reader}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
-subjects: [{kind: ServiceAccount, name: speaker, namespace: clarion-system}]
-`;
+const OBJECTS = readerObjects('speaker', 'life', '{apiGroups: [""], resources: [services], verbs: [list]}');
 
 describe.skipIf(!kubernetes.available)(`the lab's control plane${kubernetesSkipNote}`, () => {
   let cluster: TestControlPlane;

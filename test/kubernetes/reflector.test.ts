@@ -12,39 +12,25 @@ import {
   rotateToken,
   serviceAccountFolder,
 } from '../../src/lab/kubernetes/service-account.ts';
-import { kubernetes, kubernetesSkipNote, type TestControlPlane, testControlPlane } from '../support/kubernetes.ts';
+import {
+  kubernetes,
+  kubernetesSkipNote,
+  readerObjects,
+  type TestControlPlane,
+  testControlPlane,
+} from '../support/kubernetes.ts';
 import { until } from '../support/until.ts';
 
 const ACCOUNT = { namespace: 'clarion-system', name: 'reader' };
-const SETUP = `
-apiVersion: v1
-kind: Namespace
-metadata: {name: clarion-system}
----
+const SETUP = `${readerObjects(
+  'reader',
+  'session',
+  '{apiGroups: [""], resources: [services, nodes, namespaces, configmaps], verbs: [get, list, watch]}',
+  '{apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}',
+)}---
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: reader, namespace: clarion-system}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: reader}
-rules:
-- {apiGroups: [""], resources: [services, nodes, namespaces, configmaps], verbs: [get, list, watch]}
-- {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [get, list, watch]}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: reader}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
-subjects: [{kind: ServiceAccount, name: reader, namespace: clarion-system}]
----
-apiVersion: v1
-kind: Secret
-metadata: {name: session, namespace: clarion-system}
 `;
 
 describe.skipIf(!kubernetes.available)(`following a real API server${kubernetesSkipNote}`, () => {
@@ -72,7 +58,8 @@ describe.skipIf(!kubernetes.available)(`following a real API server${kubernetesS
     expect(identity.value.namespace).toBe('clarion-system');
     return identity.value.access;
   };
-  async function follow(access = accessTo(control.plane.apiServer)): Promise<KubernetesCluster> {
+  /** Reads from now on. */
+  function begin(access: ApiAccess): KubernetesCluster {
     const cluster = new KubernetesCluster({
       access,
       namespace: 'clarion-system',
@@ -84,6 +71,10 @@ describe.skipIf(!kubernetes.available)(`following a real API server${kubernetesS
       logger: silentLogger,
     });
     clusters.push(cluster);
+    return cluster;
+  }
+  async function follow(access = accessTo(control.plane.apiServer)): Promise<KubernetesCluster> {
+    const cluster = begin(access);
     await cluster.synced();
     return cluster;
   }
@@ -123,21 +114,11 @@ describe.skipIf(!kubernetes.available)(`following a real API server${kubernetesS
   test('a right that is missing is said in words, and taken up when it is given', async () => {
     const folderOfOther = await serviceAccountFolder(
       control.plane,
-      { namespace: 'clarion-system', name: 'reader' },
+      ACCOUNT,
       await mintToken(control.plane, ACCOUNT, 600),
     );
     await control.plane.kubectl(['delete', 'clusterrolebinding', 'reader']);
-    const cluster = new KubernetesCluster({
-      access: accessTo(control.plane.apiServer, folderOfOther),
-      namespace: 'clarion-system',
-      role: 'speaker',
-      instance: 'test',
-      version: 'test',
-      clock: systemClock,
-      random: systemRandom,
-      logger: silentLogger,
-    });
-    clusters.push(cluster);
+    const cluster = begin(accessTo(control.plane.apiServer, folderOfOther));
     await until('it is refused', seconds(10), () => cluster.apiState().trouble !== undefined);
     expect(cluster.apiState().trouble).toMatch(/services: HTTP 403: .*reader.* cannot list resource "services"/);
     await control.plane.apply(SETUP);

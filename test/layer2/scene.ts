@@ -101,6 +101,16 @@ export function scene(options: { interfaces?: readonly string[] } = {}): Scene {
   };
 }
 
+/** It has held the address for a while, and all that it said and reported meanwhile is forgotten. */
+export function holding(address: string): Scene {
+  const one = scene();
+  one.layer2.apply([hold(address)], SETTINGS);
+  one.clock.advance(10_000);
+  one.take();
+  one.reports.length = 0;
+  return one;
+}
+
 export const isArpProbe = (frame: ArpFrame): boolean => frame.operation === 1 && frame.senderIp.value === 0n;
 export const isGratuitous = (frame: ArpFrame): boolean => frame.senderIp.value === frame.targetIp.value;
 

@@ -4,13 +4,13 @@ import type { MacAddress } from '../../src/base/mac-address.ts';
 import { decodeArp } from '../../src/layer2/wire/arp.ts';
 import {
   hold,
+  holding,
   ip,
   isArpProbe,
   isGratuitous,
   OTHER_MAC,
   OUR_MAC,
   request,
-  type Scene,
   SETTINGS,
   scene,
 } from '../layer2/scene.ts';
@@ -18,16 +18,8 @@ import {
 const VIP = '192.0.2.50';
 const ZERO_MAC = '00:00:00:00:00:00' as MacAddress;
 
-function holding(): Scene {
-  const one = scene();
-  one.layer2.apply([hold(VIP)], SETTINGS);
-  one.clock.advance(10_000);
-  one.take();
-  one.reports.length = 0;
-  return one;
-}
 function answersTo(frame: Uint8Array): readonly unknown[] {
-  const one = holding();
+  const one = holding(VIP);
   one.station.send(frame);
   return one.take().arp;
 }
@@ -164,7 +156,7 @@ describe('RFC 5227', () => {
     ]);
   });
   test('§2.4 (c): a held address is defended, at most every DEFEND_INTERVAL of 10 s', () => {
-    const one = holding();
+    const one = holding(VIP);
     for (let i = 0; i < 1000; i++) {
       one.station.send(request('192.0.2.1', { senderIp: ip(VIP) }));
       one.clock.advance(20);

@@ -6,11 +6,11 @@ import { decodeNdp, type NdpMalformed, NdpOffset } from '../../src/layer2/wire/n
 import {
   advertisement,
   hold,
+  holding,
   ip,
   OTHER_MAC,
   OUR_MAC,
   prepare,
-  type Scene,
   SETTINGS,
   scene,
   solicitation,
@@ -20,16 +20,8 @@ const VIP = '2001:db8::50';
 const UNSPECIFIED = ip('::');
 const CHECKSUM = NdpOffset.checksum;
 
-function holding(): Scene {
-  const one = scene();
-  one.layer2.apply([hold(VIP)], SETTINGS);
-  one.clock.advance(10_000);
-  one.take();
-  one.reports.length = 0;
-  return one;
-}
 function answersTo(frame: Uint8Array): readonly unknown[] {
-  const one = holding();
+  const one = holding(VIP);
   one.station.send(frame);
   return one.take().ndp;
 }
@@ -99,7 +91,7 @@ const broken: readonly (readonly [string, Uint8Array, NdpMalformed])[] = [
 describe('RFC 4861', () => {
   test.each(broken)('%s: discarded', (_name, frame, reason) => {
     expect(decodeNdp(frame)).toMatchObject({ ok: false, error: { kind: 'malformed', reason } });
-    const one = holding();
+    const one = holding(VIP);
     one.station.send(frame);
     expect(one.take().ndp).toEqual([]);
     expect(one.reports).toEqual([]);
@@ -165,7 +157,7 @@ describe('RFC 4861', () => {
     ]);
   });
   test('§4.4: an advertisement of another machine for our address is a conflict, defended', () => {
-    const one = holding();
+    const one = holding(VIP);
     one.station.send(advertisement(VIP));
     expect(one.reports).toMatchObject([{ state: { kind: 'conflict', mac: OTHER_MAC, defending: true } }]);
     expect(one.take().ndp).toMatchObject([

@@ -71,3 +71,29 @@ export async function testCluster(
     throw thrown;
   }
 }
+
+/** A ServiceAccount in clarion-system with these rules everywhere, and a Secret to bind tokens to, as YAML. */
+export const readerObjects = (account: string, secret: string, ...rules: readonly string[]): string => `
+apiVersion: v1
+kind: Namespace
+metadata: {name: clarion-system}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: ${account}, namespace: clarion-system}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: ${secret}, namespace: clarion-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader}
+rules: [${rules.join(', ')}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
+subjects: [{kind: ServiceAccount, name: ${account}, namespace: clarion-system}]
+`;
