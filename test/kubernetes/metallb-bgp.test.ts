@@ -169,5 +169,17 @@ describe.skipIf(!metallb.available || !routerInstalled('bird'))(
       const text = await scene.kubectl('get', 'service', '-n', 'default', '-o', 'jsonpath={..ingress[*].ip}');
       expect(text.split(' ').toSorted()).toEqual(['203.0.113.0', '203.0.113.1', '203.0.113.2']);
     });
+
+    it('7: nothing of MetalLB is left', async () => {
+      await expectServed('MetalLB is cleaned up', async () => {
+        await scene.typed('kubectl delete namespace metallb-system');
+        await scene.typed('kubectl apply -k manifests/base');
+        await rolledOut('daemonset/clarion-speaker', 'clarion-system');
+      });
+      await scene.typed('kubectl get crd -o name');
+      await scene.typed('kubectl delete validatingwebhookconfiguration');
+      expect(await scene.kubectl('get', 'crd,validatingwebhookconfigurations,namespaces')).not.toMatch(/metallb/);
+      expect((await ours()).toSorted()).toEqual([...NODES]);
+    });
   },
 );
