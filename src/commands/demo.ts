@@ -92,13 +92,18 @@ function closing({ promises, kept, of, seconds, failure }: DemoResult, style: Re
   return `${trouble}\n${style.strong('What was promised, what was measured')}\n${formatOutcomes(promises, style)}\n${kept} of ${of} kept in ${seconds} s.\n`;
 }
 
+/** For a shell: a command in a host of the lab, in the folder that the shell is in. */
+const enterFunction = (): string =>
+  `enter() { local host=$1; shift; ${enterCommand()} /sbin/ip netns exec "$host" env -C "$PWD" "$@"; }`;
+
 function playOn(program: readonly string[]): string {
   return `
 It stays up until Ctrl-C. From another terminal:
-   enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
+   ${enterFunction()}
    enter client ping 192.0.2.200
    enter client ip neigh                            who answers
-   enter rival ip addr add 192.0.2.200/24 dev eth0  a second owner
+   enter rival ip addr add 192.0.2.200/24 dev eth0  a second owner; it is noticed when it speaks:
+   enter rival ping -I 192.0.2.200 192.0.2.100
    enter switch ip link set node-a down             a cable pulled; "up" plugs it in
    enter node-a ls ${FOLDER} ${FOLDER}/.clarion     manifests to edit, what Clarion says
    enter client ${program.join(' ')} status --directory ${FOLDER}
@@ -109,7 +114,7 @@ function playOnKubernetes(lab: Lab, { found }: KubernetesPrograms, program: read
   const kubeconfig = `--kubeconfig ${controlPlaneFolder(lab)}/admin.kubeconfig`;
   return `
 It stays up until Ctrl-C. From another terminal:
-   enter() { ${enterCommand()} /sbin/ip netns exec "$@"; }
+   ${enterFunction()}
    kubectl() { enter cp ${found.kubectl} ${kubeconfig} "$@"; }
    clarion() { enter cp ${program.join(' ')} "$@" ${kubeconfig}; }
    kubectl get services --namespace shop
