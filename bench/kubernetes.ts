@@ -393,25 +393,30 @@ async function startWatching(bench: Bench, scene: Scene): Promise<Watchers> {
   bench.lab.spawn(undefined, bare, { stdio: ['ignore', 'pipe', 'inherit'] }).stdout?.on('data', () => birth.push(true));
   const statuses = new Feed<Seen>();
   const known = new Set<string>();
-  scene.api.stream(
-    '/api/v1/services?watch=1',
-    {
-      opened: () => birth.push(true),
-      line(text) {
-        const at = machineTime();
-        // Of what changes beside it nothing is of interest.
-        if (!text.includes('"ingress"')) return;
-        const object = (JSON.parse(text) as { readonly object: ServiceObject & Seen }).object;
-        const { namespace, name } = object.metadata;
-        const address = addressOf(object);
-        if (address === '' || known.has(`${namespace}/${name}`)) return;
-        known.add(`${namespace}/${name}`);
-        statuses.push({ namespace, name, address, at });
+  // An API server ends the watch of who does not read fast enough, as this process while it makes 10,000 objects.
+  const watch = (): void =>
+    void scene.api.stream(
+      '/api/v1/services?watch=1',
+      {
+        opened: () => birth.push(true),
+        line(text) {
+          const at = machineTime();
+          // Of what changes beside it nothing is of interest.
+          if (!text.includes('"ingress"')) return;
+          const object = (JSON.parse(text) as { readonly object: ServiceObject & Seen }).object;
+          const { namespace, name } = object.metadata;
+          const address = addressOf(object);
+          if (address === '' || known.has(`${namespace}/${name}`)) return;
+          known.add(`${namespace}/${name}`);
+          statuses.push({ namespace, name, address, at });
+        },
+        ended: ({ kind }) => {
+          if (kind === 'closed') watch();
+        },
       },
-      ended: () => {},
-    },
-    { idleTimeout: seconds(200) },
-  );
+      { idleTimeout: seconds(200) },
+    );
+  watch();
   await birth.first('the watchers start', 0, seconds(10), () => birth.mark() >= 2);
   return { statuses, wire, router: startRawRouter(bench.lab, 'client', 'steady', ROUTER, 65_536) };
 }
