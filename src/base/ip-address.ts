@@ -1,4 +1,4 @@
-import { Address4, Address6 } from 'ip-address';
+import { Address6 } from 'ip-address';
 import { type Decoded, decoded, malformed } from './decoded.ts';
 
 /**
@@ -24,10 +24,19 @@ export function parseIpAddress(text: string): Decoded<IpAddress, string> {
   if (text.includes('%')) return malformed(`"${text}" has a zone identifier (%), which means nothing to other nodes`);
   if (text.includes(':')) return parseIpv6(text);
   if (!IPV4.test(text)) return malformed(`"${text}" is not an IP address`);
-  if (text.split('.').some((octet) => octet.length > 1 && octet.startsWith('0')))
-    return malformed(`"${text}" has a leading zero, which some programs read as octal`);
-  if (!Address4.isValid(text)) return malformed(`"${text}" is not an IPv4 address: an octet is above 255`);
-  return decoded(ipAddress('ipv4', new Address4(text).bigInt()));
+  return parseIpv4(text.split('.'), text);
+}
+
+/** Not by the library, which takes four times as long: of 3,000 Services it was 7 % of a speaker's start. */
+function parseIpv4(octets: readonly string[], text: string): Decoded<IpAddress, string> {
+  let value = 0;
+  for (const octet of octets) {
+    if (octet.length > 1 && octet.startsWith('0'))
+      return malformed(`"${text}" has a leading zero, which some programs read as octal`);
+    if (Number(octet) > 255) return malformed(`"${text}" is not an IPv4 address: an octet is above 255`);
+    value = value * 256 + Number(octet);
+  }
+  return decoded(ipAddress('ipv4', BigInt(value)));
 }
 
 function parseIpv6(text: string): Decoded<IpAddress, string> {
