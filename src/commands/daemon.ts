@@ -17,6 +17,7 @@ import { linuxNeighbours } from '../network/neighbour-monitor.ts';
 import type { NetworkError } from '../network/ports.ts';
 import { linuxStreams } from '../network/stream-network.ts';
 import { Speaker } from '../speaker/speaker.ts';
+import { WireWorker } from '../speaker/wire-worker.ts';
 import { Metrics } from '../status/metrics.ts';
 import { type StatusFacts, statusReport } from '../status/report.ts';
 import { type Check, StatusServer } from '../status/server.ts';
@@ -115,6 +116,11 @@ async function start(
   const { cluster } = place;
   let starting = 'starting';
   parts.ready.push(() => (starting === '' ? [] : [starting]));
+  const { node, observe, logLevel } = options;
+  const wire = roles.speaker
+    ? new WireWorker({ node, version, interfaces: options.interface, observe, logLevel }, logger)
+    : undefined;
+  parts.stops.push(async () => wire?.terminate());
   await place.synced;
   // The speaker first: of a change that concerns both, what goes to the wire is found before statuses are written.
   const takeInventory = inventoryTaker(options.node);
@@ -134,9 +140,9 @@ async function start(
   const keys = roles.speaker ? await coming : undefined;
   if (ended.has()) return 'stopped';
   const speaking =
-    keys === undefined
+    keys === undefined || wire === undefined
       ? coming
-      : startSpeaker(keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost);
+      : startSpeaker(wire, keys, keyOptions, options, cluster, takeInventory, logger, parts, ended.lost);
   if (roles.controller) startController(roles, options, cluster, takeInventory, logger, parts);
   await speaking;
   starting = '';
@@ -254,6 +260,7 @@ function startController(
 }
 
 async function startSpeaker(
+  wire: WireWorker,
   keys: readonly GroupKey[],
   keyOptions: KeyOptions,
   options: DaemonOptions,
@@ -263,17 +270,15 @@ async function startSpeaker(
   parts: Parts,
   onLost: () => void,
 ): Promise<void> {
-  const { node, observe, logLevel, loadBalancerClass, ignoreExcludeLb } = options;
+  const { node, observe, loadBalancerClass, ignoreExcludeLb } = options;
   const network = opened(linuxNetwork());
   const links = opened(network.watchInterfaces(() => {}));
   parts.stops.push(() => links.close());
   const speaker = await Speaker.start({
     node,
-    version,
+    wire,
     keys,
-    interfaces: options.interface,
     observe,
-    logLevel,
     cluster,
     clock: systemClock,
     random: systemRandom,

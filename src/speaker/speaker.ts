@@ -1,23 +1,22 @@
-import { Worker } from 'node:worker_threads';
 import { type Clock, seconds } from '../base/clock.ts';
-import { environmentError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { ClusterReader, ReportBoard } from '../cluster/ports.ts';
 import type { InventoryTaker } from '../inventory/take.ts';
 import type { GroupKey } from '../membership/keys.ts';
 import type { NeighbourNetwork, Network, StreamNetwork } from '../network/ports.ts';
-import { leaveStopSignalToOthers } from '../network/stop-signal.ts';
 import { Control, type ControlSnapshot } from './control.ts';
-import type { FromWire, ToWire, WireCounters, WireOptions } from './messages.ts';
+import type { WireCounters, WireOptions } from './messages.ts';
 import { Routing } from './routing.ts';
+import type { WireWord, WireWorker } from './wire-worker.ts';
 
 /** How long a stop waits for the wire thread to hand over and say goodbye before it is ended without. */
 const STOP_LIMIT = seconds(5);
 /** A wire thread that has not answered within this is called dead by /healthz. */
 const PING_LIMIT = seconds(2);
 
-export interface SpeakerDeps extends WireOptions {
+export interface SpeakerDeps extends Pick<WireOptions, 'node' | 'observe'> {
+  readonly wire: WireWorker;
   readonly cluster: ClusterReader & ReportBoard;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,10 +34,9 @@ export interface SpeakerDeps extends WireOptions {
   readonly onLost: (error: Error) => void;
 }
 
-/** A speaker: the control thread's part here, the wire thread as a worker. */
+/** A speaker: the control thread's part here, and the wire thread. */
 export class Speaker {
   readonly #deps: SpeakerDeps;
-  readonly #worker: Worker;
   readonly #control: Control;
   /** Undefined: this speaker only observes. */
   readonly #routing: Routing | undefined;
@@ -46,37 +44,29 @@ export class Speaker {
   #pingNumber = 0;
   #stopped: (() => void) | undefined;
 
-  /** Starts both threads; the error says what the wire thread lacks (a privilege, the native addon). */
-  static start(deps: SpeakerDeps): Promise<Speaker> {
-    return new Promise((resolve, reject) => {
-      const speaker = new Speaker(deps, (failure) => {
-        if (failure === undefined) resolve(speaker);
-        else reject(failure);
-      });
-    });
+  /** The error says what the wire thread lacks (a privilege, the native addon). */
+  static async start(deps: SpeakerDeps): Promise<Speaker> {
+    const speaker = new Speaker(deps);
+    await deps.wire.started();
+    return speaker;
   }
 
-  private constructor(deps: SpeakerDeps, started: (failure: Error | undefined) => void) {
+  private constructor(deps: SpeakerDeps) {
     this.#deps = deps;
-    const { node, version, interfaces, observe, logLevel } = deps;
-    const options: WireOptions = { node, version, interfaces, observe, logLevel };
-    // So that SIGTERM interrupts the thread that hands over, and not this one while it waits for a disk.
-    const refused = leaveStopSignalToOthers();
-    if (refused !== undefined) deps.logger.debug('SIGTERM comes to any thread', { why: refused.message });
-    // It makes little garbage; with V8's usual room for young objects it would keep 50 MB of it.
-    this.#worker = new Worker(wireEntry(), { workerData: options, resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+    const { observe, wire } = deps;
     this.#routing = observe
       ? undefined
       : new Routing({
           ...deps,
-          tellBfd: (sessions) => this.#send({ kind: 'bfd', sessions }),
+          tellBfd: (sessions) => wire.send({ kind: 'bfd', sessions }),
           wireDone: async () => void (await this.ping()),
           changed: () => this.#control.sessionsChanged(),
         });
-    this.#control = new Control({ ...deps, routing: this.#routing, toWire: (message) => this.#send(message) });
-    this.#worker.on('message', (message: FromWire) => this.#receive(message, started));
-    this.#worker.on('error', (error) => this.#lost(error, started));
-    this.#worker.on('exit', () => this.#lost(new Error('the wire thread ended'), started));
+    this.#control = new Control({ ...deps, routing: this.#routing, toWire: (message) => wire.send(message) });
+    wire.attach(
+      (message) => this.#receive(message),
+      (error) => this.#lost(error),
+    );
   }
 
   snapshot(): ControlSnapshot {
@@ -85,7 +75,7 @@ export class Speaker {
 
   /** A rotation: what membership seals and opens datagrams with from now on. */
   useKeys(keys: readonly GroupKey[]): void {
-    this.#send({ kind: 'keys', keys });
+    this.#deps.wire.send({ kind: 'keys', keys });
   }
 
   /** Counters of the wire thread, which proves by answering that it lives; undefined when it does not. */
@@ -100,7 +90,7 @@ export class Speaker {
         limit.stop();
         resolve(counters);
       });
-      this.#send({ kind: 'ping', number });
+      this.#deps.wire.send({ kind: 'ping', number });
     });
   }
 
@@ -117,23 +107,13 @@ export class Speaker {
         limit.stop();
         resolve();
       };
-      this.#send({ kind: 'stop' });
+      this.#deps.wire.send({ kind: 'stop' });
     });
-    await this.#worker.terminate();
+    await this.#deps.wire.terminate();
   }
 
-  #send(message: ToWire): void {
-    this.#worker.postMessage(message);
-  }
-
-  #receive(message: FromWire, started: (failure: Error | undefined) => void): void {
+  #receive(message: WireWord): void {
     switch (message.kind) {
-      case 'started':
-        started(undefined);
-        return;
-      case 'failed':
-        this.#lost(environmentError(message.message), started);
-        return;
       case 'report':
       case 'members':
         this.#control.fromWire(message);
@@ -151,20 +131,12 @@ export class Speaker {
     }
   }
 
-  #lost(error: Error, started: (failure: Error | undefined) => void): void {
+  #lost(error: Error): void {
     if (this.#stopped !== undefined) {
       this.#stopped();
       return;
     }
     this.#control.stop();
-    started(error);
     this.#deps.onLost(error);
   }
-}
-
-/** The bundle of the wire thread lies beside the bundle of the main one; from the sources, in dist/. */
-function wireEntry(): URL {
-  return import.meta.url.endsWith('.ts')
-    ? new URL('../../dist/wire.js', import.meta.url)
-    : new URL('./wire.js', import.meta.url);
 }
