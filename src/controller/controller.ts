@@ -154,7 +154,7 @@ export class Controller {
     });
     for (const event of problemEvents(this.#tellProblems(this.#problems()))) cluster.recordEvent(event);
     // Of what stopped being a LoadBalancer while no controller was active there is nothing in the memory of this one.
-    if (!this.#begun) for (const service of leftovers(cluster.list('Service'))) this.#clear(service);
+    if (!this.#begun) for (const service of leftovers([...objects.Service.values()])) this.#clear(service);
     this.#begun = true;
     this.#writeStatuses(decisions, verdicts);
     this.#writes.passed(objects.Service);
