@@ -18,6 +18,8 @@ export interface MigratedAlias {
 
 /** The port of our speakers in manifests/components/beside-metallb. */
 const BESIDE_METALLB = 7947;
+/** MetalLB answers in Go's own time: on a busy machine later than the 60 ms of our usual two probes. */
+const PATIENT_PROBE = { count: 3, wait: '200ms' };
 
 export function migrationText(
   elements: readonly MigratedElement[],
@@ -42,6 +44,11 @@ export function migrationText(
     );
     if (isMap(map)) for (const [i, { origin }] of aliases.entries()) comment(map.items[i]?.key, origin);
     add('communities', map);
+  }
+  if (elements.some(({ element }) => element.section === 'l2Advertisements')) {
+    const layer2 = document.createNode({ conflictProbe: PATIENT_PROBE });
+    layer2.commentBefore = ` While MetalLB's speakers run, a busy one may answer late. Take it out afterwards: each new address waits for it.`;
+    add('layer2', layer2);
   }
   const membership = document.createNode({ port: BESIDE_METALLB });
   membership.commentBefore = ` While MetalLB's speakers run on the same nodes they have the default, 7946. It may stay so.`;

@@ -126,7 +126,7 @@ describe.skipIf(!privateTree.inside)(`from MetalLB to Clarion${skipNote}`, () =>
     mark = capture.seen.mark();
     const from = machineTime();
     other!.kill('SIGKILL');
-    await wait(2500);
+    await wait(3500);
     const gaps = VIPS.map((vip) => {
       const said = capture.seen
         .since(mark)
@@ -135,7 +135,7 @@ describe.skipIf(!privateTree.inside)(`from MetalLB to Clarion${skipNote}`, () =>
       return Math.max(...times.slice(1).map((at, i) => at - times[i]!), 0);
     });
     const shown = gaps.map((gap) => Math.round(gap)).join(' ');
-    expect(Math.max(...gaps), `longest silence of each address in ms: ${shown}`).toBeLessThan(2000);
+    expect(Math.max(...gaps), `longest silence of each address in ms: ${shown}`).toBeLessThan(2500);
 
     // 7. Everything is ours: the same addresses, each on one node, all three nodes at work.
     mark = capture.seen.mark();
