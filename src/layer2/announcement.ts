@@ -63,3 +63,22 @@ export function probeFrame(address: IpAddress, mac: MacAddress): Uint8Array {
     sourceLinkLayer: undefined,
   });
 }
+
+/**
+ * The question of everybody who wants to send there (RFC 4861 §7.2.2), from an address of this node. Asked beside the probe, which
+ * MetalLB's speakers leave unanswered, against RFC 4862 §5.4.3: they drop a solicitation without a source link-layer address.
+ * The answer goes to the node's address, and we see it pass.
+ */
+export function solicitationFrame(address: IpAddress, mac: MacAddress, source: IpAddress): Uint8Array {
+  const group = solicitedNodeGroup(address);
+  return encodeNdp({
+    kind: 'neighbor-solicitation',
+    sourceMac: mac,
+    destinationMac: multicastMac(group),
+    source,
+    destination: group,
+    hopLimit: NDP_HOP_LIMIT,
+    target: address,
+    sourceLinkLayer: mac,
+  });
+}

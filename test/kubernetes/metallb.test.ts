@@ -158,7 +158,7 @@ describe.skipIf(!metallb.available)(`from MetalLB itself to Clarion${metallbSkip
       await scene.typed('kubectl apply -k manifests/overlays/beside-metallb');
       await rolledOut();
     });
-    for (const [vip, { doubled }] of beside.ipv4) expect(doubled, vip).toBeLessThan(MEETING);
+    for (const [vip, { doubled }] of [...beside.ipv4, ...beside.ipv6]) expect(doubled, vip).toBeLessThan(MEETING);
     const { addresses } = await status();
     expect(new Set(addresses.map(({ holder }) => holder)).size, 'all nodes have some').toBe(NODES.length);
     expect(await scene.shell('clarion status')).toMatch(/address-conflict with 02:00:00:00:00:1\d \(eth0\)/);
@@ -197,7 +197,7 @@ describe.skipIf(!metallb.available)(`from MetalLB itself to Clarion${metallbSkip
       async () => !(await scene.kubectl('get', 'namespaces')).includes('clarion-system'),
     );
     const beside = await expectServed('ours come as announcers at once', 3000, () => install('beside-metallb'));
-    for (const [vip, { doubled }] of beside.ipv4) expect(doubled, vip).toBeLessThan(MEETING);
+    for (const [vip, { doubled }] of [...beside.ipv4, ...beside.ipv6]) expect(doubled, vip).toBeLessThan(MEETING);
     expect(await scene.shell('clarion status')).toMatch(/address-conflict/);
     const handOver = await expectServed('MetalLB stops', 2000, stopMetallb);
     expect(longestSilence(handOver.ipv4)).toBeLessThan(4000);

@@ -90,7 +90,7 @@ describe('claiming an address', () => {
     one.layer2.apply([prepare(VIP), prepare(VIP6)], SETTINGS);
     one.clock.advance(PROBING);
     const probes = one.take();
-    expect([probes.arp.length, probes.ndp.length]).toEqual([2, 2]);
+    expect([probes.arp.length, probes.ndp.length]).toEqual([2, 4]);
     expect(kinds(one)).toEqual(['probing', 'probing', 'prepared', 'prepared']);
     one.layer2.apply([hold(VIP), hold(VIP6)], SETTINGS);
     const claims = one.take();
@@ -249,6 +249,22 @@ describe('conflicts', () => {
         );
     });
   };
+
+  test('IPv6: a host that answers only who names itself (MetalLB) is found all the same', () => {
+    const one = scene();
+    one.layer2.apply([hold(VIP6)], SETTINGS);
+    const asked = one.take().ndp;
+    expect(asked).toMatchObject([
+      { source: ip('::'), sourceLinkLayer: undefined },
+      { source: ip('fe80::11'), sourceLinkLayer: OUR_MAC, target: ip(VIP6) },
+    ]);
+    one.station.send(
+      advertisement(VIP6, { destinationMac: OUR_MAC, destination: ip('fe80::11'), solicited: true, override: false }),
+    );
+    one.clock.advance(PROBING);
+    expect(kinds(one)).toEqual(['probing', 'conflict']);
+    expect(one.take().ndp).toEqual([]);
+  });
 
   test('another host has it: never announced, reported once, asked each second', () => {
     const one = scene();

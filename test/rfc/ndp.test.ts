@@ -138,9 +138,8 @@ describe('RFC 4861', () => {
     const one = scene();
     one.layer2.apply([hold(VIP)], SETTINGS);
     one.clock.advance(60);
-    expect(one.take().ndp.slice(2)).toMatchObject([
+    expect(one.take().ndp.filter(({ kind }) => kind === 'neighbor-advertisement')).toMatchObject([
       {
-        kind: 'neighbor-advertisement',
         source: ip(VIP),
         destination: ALL_NODES,
         router: false,
@@ -190,6 +189,8 @@ describe('RFC 4862', () => {
         target: ip(VIP),
         sourceLinkLayer: undefined,
       },
+      // And beside it the question of RFC 4861 §7.2.2, for who answers no other.
+      { kind: 'neighbor-solicitation', source: ip('fe80::11'), target: ip(VIP), sourceLinkLayer: OUR_MAC },
     ]);
   });
   test('§5.4: a tentative address is not answered for', () => {

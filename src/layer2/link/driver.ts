@@ -1,9 +1,9 @@
-import { type IpAddress, type IpFamily, ipAddress } from '../../base/ip-address.ts';
+import { type IpAddress, type IpFamily, ipAddress, isLinkLocalIpv6 } from '../../base/ip-address.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { MacAddress } from '../../base/mac-address.ts';
 import type { FrameSocket, Network, NetworkError } from '../../network/ports.ts';
 import { coverOf, covers, coverWith, type Span } from '../address-cover.ts';
-import { announcementFrames, probeFrame } from '../announcement.ts';
+import { announcementFrames, probeFrame, solicitationFrame } from '../announcement.ts';
 import type { Rival } from '../conflict.ts';
 import type { CountingProtocol } from '../counters.ts';
 import type { UsableInterface } from '../interface-choice.ts';
@@ -37,6 +37,12 @@ interface Side<W> {
   socket: FrameSocket | undefined;
 }
 
+/** That of the link itself, where there is one: it is on every machine's. */
+function ownIpv6({ addresses }: UsableInterface): IpAddress | undefined {
+  const own = addresses.map(({ address }) => address).filter(({ family }) => family === 'ipv6');
+  return own.find(isLinkLocalIpv6) ?? own[0];
+}
+
 export class LinkDriver<W extends Watched> {
   readonly name: string;
   readonly index: number;
@@ -46,12 +52,15 @@ export class LinkDriver<W extends Watched> {
   /** How many addresses are in each solicited-node group, and whether it was joined. */
   readonly #groups = new Map<bigint, { members: number; joined: boolean }>();
   #mac: MacAddress;
+  /** Of the node itself; undefined: it has no IPv6 here. */
+  #ownIpv6: IpAddress | undefined;
   #lastError: string | undefined;
 
   constructor(link: UsableInterface, deps: LinkDeps<W>) {
     this.name = link.name;
     this.index = link.index;
     this.#mac = link.mac;
+    this.#ownIpv6 = ownIpv6(link);
     this.#deps = deps;
     this.#responder = new Responder(link.mac, deps.isOwn);
   }
@@ -68,9 +77,11 @@ export class LinkDriver<W extends Watched> {
     return this.#bothSides().some(({ watched, socket }) => watched.size > 0 && socket === undefined);
   }
 
-  useMac(mac: MacAddress): void {
-    this.#mac = mac;
-    this.#responder.useMac(mac);
+  /** The interface as it is now. */
+  use(link: UsableInterface): void {
+    this.#mac = link.mac;
+    this.#ownIpv6 = ownIpv6(link);
+    this.#responder.useMac(link.mac);
   }
 
   /** In force after the next `flush`. */
@@ -107,6 +118,8 @@ export class LinkDriver<W extends Watched> {
 
   probe({ address }: W): void {
     if (this.#send(address.family, probeFrame(address, this.#mac))) this.#deps.counters[address.family].probesSent++;
+    if (address.family === 'ipv6' && this.#ownIpv6 !== undefined)
+      this.#send('ipv6', solicitationFrame(address, this.#mac, this.#ownIpv6));
   }
 
   /** Adds to the counters what the kernel dropped since the last call. */

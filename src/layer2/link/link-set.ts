@@ -132,9 +132,11 @@ export class LinkSet<W extends Watched> {
       const known = this.#links.get(link.name);
       if (known === undefined)
         this.#links.set(link.name, new LinkDriver<W>(link, { ...this.#deps, isOwn: (mac) => this.#ownMacs.has(mac) }));
-      else if (known.mac !== link.mac) {
+      else {
+        const isMoved = known.mac !== link.mac;
+        known.use(link);
+        if (!isMoved) continue;
         logger.info('the MAC of an interface changed', { interface: link.name, mac: link.mac });
-        known.useMac(link.mac);
         moved.push(known);
       }
     }
