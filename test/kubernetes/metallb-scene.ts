@@ -119,11 +119,14 @@ function secretFolder({ plane }: TestCluster, secret: string): string {
   return folder;
 }
 
-/** Where it looks for them cannot be told to it: `--cert-dir` is for what makes them. The mount is the Pod's own. */
+/**
+ * Where it looks for them cannot be told to it: `--cert-dir` is for what makes them. The mount is the Pod's own, and would hide a
+ * program that is somewhere below /tmp, so that is opened before.
+ */
 function withCertificates(folder: string, program: string): readonly string[] {
   const place = '/tmp/k8s-webhook-server/serving-certs';
-  const mount = `mount -t tmpfs tmpfs /tmp && mkdir -p ${place} && mount --bind ${folder} ${place} && exec "$0" "$@"`;
-  return ['sh', '-c', mount, program];
+  const mount = `mount -t tmpfs tmpfs /tmp && mkdir -p ${place} && mount --bind ${folder} ${place}`;
+  return ['sh', '-c', `exec 9<"$0" && ${mount} && exec /proc/self/fd/9 "$@"`, program];
 }
 
 /** Its manifest as it is, but for the folder of the speakers' key. */
