@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineTime, ms, seconds } from '../src/base/clock.ts';
 import { environmentError } from '../src/base/errors.ts';
-import { Feed } from '../src/lab/feed.ts';
+import type { Feed } from '../src/lab/feed.ts';
 import { inPod, serviceAccountFolder } from '../src/lab/kubernetes/service-account.ts';
 import { terminate } from '../src/lab/lab.ts';
 import { findMetallb, type MetallbFiles } from '../test/support/metallb/build.mjs';
@@ -31,6 +31,7 @@ import {
   service,
   slice,
 } from './kubernetes-scene.ts';
+import { type Seen, watchStatuses } from './status-watch.ts';
 import { type Sighting, watchWire } from './wire-watch.ts';
 
 /**
@@ -80,12 +81,6 @@ interface Contender {
   start(role: Role): Promise<Program>;
 }
 
-interface Seen {
-  readonly name: string;
-  readonly address: string;
-  readonly at: number;
-}
-
 interface Watchers {
   /** Statuses with an address, as a watch of the bench's own shows them; each Service once. */
   readonly statuses: Feed<Seen>;
@@ -97,7 +92,7 @@ async function compare(bench: Bench, scene: Scene): Promise<void> {
   if (files === undefined) throw environmentError('MetalLB is not built: node setup.mjs test');
   await scene.configure(OUR_CONFIGURATION);
   const contenders = [await metallb(bench, scene, files), clarion(scene)] as const;
-  const watchers: Watchers = { statuses: watchStatuses(scene), wire: await watchWire(bench) };
+  const watchers: Watchers = { statuses: await watchStatuses(scene.api), wire: await watchWire(bench) };
   const few = new Map(contenders.map(({ name }) => [name, emptySamples()]));
   // In halves, since an API server becomes slower with time.
   for (const half of [1, 2])
@@ -163,34 +158,6 @@ async function metallb({ lab }: Bench, scene: Scene, files: MetallbFiles): Promi
       return { pid, started, stop: async () => void (await terminate(child, seconds(10))) };
     },
   };
-}
-
-function watchStatuses({ api }: Scene): Feed<Seen> {
-  const statuses = new Feed<Seen>();
-  const known = new Set<string>();
-  api.stream(
-    `${SERVICES(OURS)}?watch=1`,
-    {
-      opened: () => {},
-      line(text) {
-        const at = machineTime();
-        if (!text.includes('"ingress"')) return;
-        const { metadata, status } = (JSON.parse(text) as { readonly object: ServiceObject }).object;
-        const address = status.loadBalancer?.ingress?.[0]?.ip;
-        if (address === undefined || known.has(metadata.name)) return;
-        known.add(metadata.name);
-        statuses.push({ name: metadata.name, address, at });
-      },
-      ended: () => {},
-    },
-    { idleTimeout: seconds(600) },
-  );
-  return statuses;
-}
-
-interface ServiceObject {
-  readonly metadata: { readonly name: string };
-  readonly status: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] } };
 }
 
 /** Milliseconds from the moment at which the answer to the bench's write was read. */

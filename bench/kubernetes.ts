@@ -36,6 +36,7 @@ import {
 } from './kubernetes-scene.ts';
 import type { RouterNews } from './raw-router.ts';
 import { bgpConfig, startRawRouter } from './routers.ts';
+import { addressOf, type Seen, type ServiceObject, watchStatuses } from './status-watch.ts';
 import { type Sighting, watchWire } from './wire-watch.ts';
 
 /**
@@ -371,13 +372,6 @@ async function restart(
   return [controller, speaker];
 }
 
-interface Seen {
-  readonly namespace: string;
-  readonly name: string;
-  readonly address: string;
-  readonly at: number;
-}
-
 interface Watchers {
   /** Statuses with an address, as a watch of the bench's own shows them. */
   readonly statuses: Feed<Seen>;
@@ -391,33 +385,8 @@ async function startWatching(bench: Bench, scene: Scene): Promise<Watchers> {
   const { plane, token } = scene;
   const bare = [process.execPath, BARE_LOOP, 'watch', plane.apiServer.url, plane.caFile, token, BARE];
   bench.lab.spawn(undefined, bare, { stdio: ['ignore', 'pipe', 'inherit'] }).stdout?.on('data', () => birth.push(true));
-  const statuses = new Feed<Seen>();
-  const known = new Set<string>();
-  // An API server ends the watch of who does not read fast enough, as this process while it makes 10,000 objects.
-  const watch = (): void =>
-    void scene.api.stream(
-      '/api/v1/services?watch=1',
-      {
-        opened: () => birth.push(true),
-        line(text) {
-          const at = machineTime();
-          // Of what changes beside it nothing is of interest.
-          if (!text.includes('"ingress"')) return;
-          const object = (JSON.parse(text) as { readonly object: ServiceObject & Seen }).object;
-          const { namespace, name } = object.metadata;
-          const address = addressOf(object);
-          if (address === '' || known.has(`${namespace}/${name}`)) return;
-          known.add(`${namespace}/${name}`);
-          statuses.push({ namespace, name, address, at });
-        },
-        ended: ({ kind }) => {
-          if (kind === 'closed') watch();
-        },
-      },
-      { idleTimeout: seconds(200) },
-    );
-  watch();
-  await birth.first('the watchers start', 0, seconds(10), () => birth.mark() >= 2);
+  const statuses = await watchStatuses(scene.api);
+  await birth.first('the bare loop watches', 0, seconds(10), () => true);
   return { statuses, wire, router: startRawRouter(bench.lab, 'client', 'steady', ROUTER, 65_536) };
 }
 
@@ -549,12 +518,6 @@ const distributions = (samples: Samples, words: string): string[][] =>
     `${words}: ${name} (${values.length})`,
     ...[0, 0.5, 0.9, 0.99, 1].map((share) => milliseconds(percentile(values, share))),
   ]);
-
-interface ServiceObject {
-  readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly status: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] } };
-}
-const addressOf = ({ status }: ServiceObject): string => status.loadBalancer?.ingress?.[0]?.ip ?? '';
 
 const isWrite = ({ verb }: Audited): boolean => ['create', 'update', 'patch', 'delete'].includes(verb);
 const isLease = ({ objectRef }: Audited): boolean => objectRef?.resource === 'leases';
