@@ -44,8 +44,7 @@ export interface ClusterObject {
 export type ObjectLists = Readonly<Record<ObjectKind, readonly ClusterObject[]>>;
 
 /** Kinds of which there may be ten thousand, or any change concerns a pass. */
-export const PASS_KINDS = ['Service', 'EndpointSlice', 'Node', 'Namespace'] as const satisfies readonly ObjectKind[];
-export type PassKind = (typeof PASS_KINDS)[number];
+export type PassKind = Extract<ObjectKind, 'Service' | 'EndpointSlice' | 'Node' | 'Namespace'>;
 /** By `namespace/name`; in no order. */
 export type Objects = ReadonlyMap<string, ClusterObject>;
 /** What a pass looks at. */

@@ -7,7 +7,7 @@ import { parse } from 'yaml';
 import { type Clock, seconds } from '../../base/clock.ts';
 import { type Decoded, decoded, malformed } from '../../base/decoded.ts';
 import { messageOf } from '../../base/errors.ts';
-import { fieldsOf } from '../../base/fields.ts';
+import { type Fields, fieldsOf } from '../../base/fields.ts';
 import { keepAliveAgent } from './agent.ts';
 import type { ApiAccess, ApiCredentials } from './api-client.ts';
 
@@ -27,7 +27,6 @@ export interface KubeconfigOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 /** An entry of clusters, users or contexts, and the folder that its relative paths begin at. */
 interface Entry {
   readonly name: string;

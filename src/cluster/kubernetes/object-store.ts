@@ -1,7 +1,5 @@
-import { fieldsOf } from '../../base/fields.ts';
+import { type Fields, fieldsOf } from '../../base/fields.ts';
 import { type Named, SortedObjects } from '../sorted-objects.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * What one reflector knows: sorted, and the same object until something in it changes that we look at (a Node's heartbeat is no

@@ -1,4 +1,4 @@
-import { fieldsOf } from '../../base/fields.ts';
+import { type Fields, fieldsOf } from '../../base/fields.ts';
 import type { ClusterObject, ObjectKind } from '../ports.ts';
 import { configMapText } from './config-map-text.ts';
 
@@ -9,7 +9,6 @@ import { configMapText } from './config-map-text.ts';
  *
  * Nothing is judged: what is not of the type that Kubernetes promises is kept as it is, for inventory to complain about.
  */
-type Fields = Readonly<Record<string, unknown>>;
 /** Ours, and those of MetalLB that mean the same. */
 const OUR_ANNOTATIONS = ['clarion.dev/', 'metallb.io/', 'metallb.universe.tf/'];
 const OUR_CONDITIONS = 'clarion.dev/';
