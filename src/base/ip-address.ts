@@ -22,7 +22,7 @@ const IPV4_MAPPED_HIGH = 0xffffn;
 export function parseIpAddress(text: string): Decoded<IpAddress, string> {
   if (text.includes('/')) return malformed(`"${text}" has a prefix length; one address is wanted here`);
   if (text.includes('%')) return malformed(`"${text}" has a zone identifier (%), which means nothing to other nodes`);
-  if (text.includes(':')) return parseIpv6(text);
+  if (familyIn(text) === 'ipv6') return parseIpv6(text);
   if (!IPV4.test(text)) return malformed(`"${text}" is not an IP address`);
   return parseIpv4(text.split('.'), text);
 }
@@ -80,6 +80,9 @@ export function ipAddressIn(text: string): IpAddress {
   if (!address.ok) throw new TypeError(address.error);
   return address.value;
 }
+
+/** Of such a text as well, without a look at the rest of it. */
+export const familyIn = (text: string): IpFamily => (text.includes(':') ? 'ipv6' : 'ipv4');
 
 export const sameIpAddress = (a: IpAddress, b: IpAddress): boolean => a.family === b.family && a.value === b.value;
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Verdicts } from '../announcement/judge.ts';
 import { type Clock, ms, type Timer } from '../base/clock.ts';
-import { type IpFamily, ipAddressIn } from '../base/ip-address.ts';
+import { familyIn, type IpFamily } from '../base/ip-address.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Random } from '../base/random.ts';
 import type { BfdSessionConfig } from '../bfd/session-config.ts';
@@ -127,7 +127,7 @@ export class Routing {
   #toldOf(address: string, established: ReadonlyMap<string, ReadonlySet<IpFamily>>): Told | undefined {
     const peers = this.#routes.addressees.get(address);
     if (peers === undefined) return undefined;
-    const family = ipAddressIn(address).family;
+    const family = familyIn(address);
     const isTold = (peer: string): boolean => established.get(peer)?.has(family) === true;
     return { told: peers.filter(isTold), untold: peers.filter((peer) => !isTold(peer)) };
   }
